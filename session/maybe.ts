@@ -11,3 +11,23 @@ export function chain<T, U>(
 ): MaybePromise<U> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
+
+/**
+ * What the promise comes to, or a rejection with the error of `onLate` where that takes more than
+ * so many milliseconds. What the promise comes to afterwards is ignored.
+ */
+export function within<T>(
+  promise: Promise<T>,
+  milliseconds: number,
+  onLate: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(onLate()), milliseconds);
+    void promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** What is left of the time to wait, in milliseconds. */
+export interface Patience {
+  left: number;
+}

@@ -1,0 +1,251 @@
+import { base64url, CompactSign, compactVerify, errors } from "jose";
+import { createCache } from "./cache.ts";
+import { deflate, inflate } from "./deflate.ts";
+import {
+  type Entries,
+  FLASHES,
+  isList,
+  keyOf,
+  nameOf,
+  PERMANENT,
+  type Snapshot,
+  snapshot,
+  SUBJECT,
+  subjectEntry,
+  type VerifiedToken,
+} from "./entries.ts";
+import { importKeys, type Key } from "./keys.ts";
+import { chain, type MaybePromise } from "./maybe.ts";
+
+/**
+ * Why a token is not taken:
+ * - `malformed`: no canonical compact JWS, or not with our claims;
+ * - `unknown-key`: its `kid` names no key of the ring;
+ * - `forged`: the signature is wrong;
+ * - `wrong-purpose`: another `typ`, `alg` or `aud`, or a header member that is not ours;
+ * - `expired`: its time is over, or not yet there.
+ */
+export type Rejection = "malformed" | "unknown-key" | "forged" | "wrong-purpose" | "expired";
+
+export interface Tokens {
+  /** The token's session, or why it is not taken: at once where it was verified before. */
+  verify(token: string): MaybePromise<VerifiedToken | Rejection>;
+  /** Signs what `snapshot` says, with the current key. */
+  sign(snapshot: Snapshot): Promise<string>;
+}
+
+export interface TokenSettings {
+  /** The keys' bytes, the signing one first. */
+  readonly secrets: readonly Uint8Array<ArrayBuffer>[];
+  /** The `aud` claim: the cookie's name. */
+  readonly audience: string;
+  /** Seconds from a session's start to its end. */
+  readonly lifetime: number;
+  /** The clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** RFC 7515 §7.1 without any lenience: no padding, and no spare bit set in a part's last character. */
+const PART = "(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?";
+const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
+/** No cookie can be longer, so no token can. */
+const TOKEN_LIMIT = 4096;
+/** How far other instances' clocks may be ahead, in seconds. */
+const CLOCK_SKEW = 30;
+/** What a token's deflated data may become, in bytes. */
+const INFLATED_LIMIT = 64 * 1024;
+/** Shorter data hardly gets shorter, and deflating costs half a signature. */
+const DEFLATE_FROM = 128;
+/** 128 bits in base64url. */
+const ID = /^[\w-]{21}[AQgw]$/;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A key with the one spelling of its protected header. */
+interface Signer extends Key {
+  readonly header: { readonly alg: "HS256"; readonly typ: "session+jwt"; readonly kid: string };
+}
+
+interface Ring {
+  readonly current: Signer;
+  /** The keys by the text of their protected header, so that a token selects exactly one. */
+  readonly byHeader: ReadonlyMap<string, Signer>;
+}
+
+async function createRing(secrets: TokenSettings["secrets"]): Promise<Ring> {
+  const [current, ...fallbacks] = await importKeys(secrets);
+  const first = signer(current);
+  const signers = [first, ...fallbacks.map(signer)];
+  const byHeader = new Map(signers.map((one) => [headerText(one), one]));
+  return { current: first, byHeader };
+}
+
+function signer({ kid, key }: Key): Signer {
+  return { kid, key, header: { alg: "HS256", typ: "session+jwt", kid } };
+}
+
+function headerText({ header }: Signer): string {
+  return base64url.encode(JSON.stringify(header));
+}
+
+/** Signs and verifies the tokens of one cookie, and remembers those that it verified or signed. */
+export function createTokens(settings: TokenSettings): Tokens {
+  const { audience, lifetime, now } = settings;
+  const cache = createCache<VerifiedToken>();
+  let ring: MaybePromise<Ring> | undefined;
+
+  /** Made at first use: Workers forbid a digest while modules load. */
+  function getRing(): MaybePromise<Ring> {
+    ring ??= createRing(settings.secrets).then((made) => (ring = made));
+    return ring;
+  }
+
+  function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
+    const { startedAt, endsAt } = verified.snapshot;
+    const seconds = now() / 1000;
+    const isInTime =
+      seconds < endsAt && seconds < startedAt + lifetime && startedAt <= seconds + CLOCK_SKEW;
+    return isInTime ? verified : "expired";
+  }
+
+  function remember(token: string, verified: VerifiedToken): void {
+    let bytes = 0;
+    for (const [name, text] of verified.snapshot.entries) bytes += name.length + text.length + 128;
+    cache.put(token, verified, bytes);
+  }
+
+  function verify(token: string): MaybePromise<VerifiedToken | Rejection> {
+    const known = cache.get(token);
+    if (known !== undefined) return checkTime(known);
+    if (token.length > TOKEN_LIMIT || !COMPACT_JWS.test(token)) return "malformed";
+    return chain(getRing(), ({ byHeader, current }) => {
+      const signer = byHeader.get(token.slice(0, token.indexOf(".")));
+      return signer === undefined
+        ? rejectHeader(token)
+        : verifySignature(token, signer, signer === current);
+    });
+  }
+
+  async function verifySignature(
+    token: string,
+    { key, header }: Signer,
+    isCurrentKey: boolean,
+  ): Promise<VerifiedToken | Rejection> {
+    try {
+      const { payload } = await compactVerify(token, key, { algorithms: [header.alg] });
+      const read = await readClaims(JSON.parse(decoder.decode(payload)), audience);
+      if (typeof read === "string") return read;
+      const verified = { snapshot: read, length: token.length, isCurrentKey };
+      // Joined anew, so that the cache keeps the token alone and not the header it was cut from.
+      remember(token.split(".").join("."), verified);
+      return checkTime(verified);
+    } catch (error) {
+      return error instanceof errors.JWSSignatureVerificationFailed ? "forged" : "malformed";
+    }
+  }
+
+  async function sign(signed: Snapshot): Promise<string> {
+    const { current } = await getRing();
+    const payload = encoder.encode(await writeClaims(signed, audience));
+    const token = await new CompactSign(payload)
+      .setProtectedHeader(current.header)
+      .sign(current.key);
+    remember(token, { snapshot: signed, length: token.length, isCurrentKey: true });
+    return token;
+  }
+
+  return { verify, sign };
+}
+
+/** Tells apart the tokens that no key of ours signed, for whoever reads the events. */
+function rejectHeader(token: string): Rejection {
+  try {
+    const text = decoder.decode(base64url.decode(token.slice(0, token.indexOf("."))));
+    const { alg, typ, kid, ...others } = members(JSON.parse(text));
+    const isOurs = alg === "HS256" && typ === "session+jwt" && Object.keys(others).length === 0;
+    return isOurs && typeof kid === "string" ? "unknown-key" : "wrong-purpose";
+  } catch {
+    return "malformed";
+  }
+}
+
+/** The claims as JSON, in their fixed order (design: registered ones first, then ours). */
+async function writeClaims(signed: Snapshot, audience: string): Promise<string> {
+  const { id, startedAt, endsAt, version, entries, subject } = signed;
+  const claims = {
+    aud: audience,
+    sid: id,
+    iat: startedAt,
+    exp: endsAt,
+    ver: version,
+    ...(subject === undefined ? {} : { sub: subject.name }),
+    ...(subject?.generation === undefined ? {} : { gen: subject.generation }),
+    ...(entries.has(PERMANENT) ? { permanent: true } : {}),
+  };
+  const flashes = entries.get(FLASHES);
+  return [
+    JSON.stringify(claims).slice(0, -1),
+    flashes === undefined ? "" : `,"flashes":${flashes}`,
+    `,"data":${await writeData(entries)}}`,
+  ].join("");
+}
+
+/** The user's values as a JSON object; deflated to a string where that is shorter. */
+async function writeData(entries: Entries): Promise<string> {
+  const texts: string[] = [];
+  for (const [name, text] of entries) {
+    const key = keyOf(name);
+    if (key !== undefined) texts.push(`${JSON.stringify(key)}:${text}`);
+  }
+  const json = `{${texts.join(",")}}`;
+  if (json.length < DEFLATE_FROM) return json;
+  const bytes = encoder.encode(json);
+  const deflated = `"${base64url.encode(await deflate(bytes))}"`;
+  return deflated.length < bytes.length ? deflated : json;
+}
+
+/** What verified claims say; each is required to have its type and to be finite. */
+async function readClaims(payload: unknown, audience: string): Promise<Snapshot | Rejection> {
+  const { aud, sid, iat, exp, ver, sub, gen, permanent, flashes, data } = members(payload);
+  if (aud !== audience) return "wrong-purpose";
+  if (typeof sid !== "string" || !ID.test(sid)) return "malformed";
+  if (!isTime(iat) || !isTime(exp) || !isTime(ver)) return "malformed";
+  const values = await readData(data);
+  if (values === undefined) return "malformed";
+  const entries = new Map<string, string>();
+  for (const [key, value] of Object.entries(values)) {
+    entries.set(nameOf(key), JSON.stringify(value));
+  }
+  if (isList(flashes)) entries.set(FLASHES, JSON.stringify(flashes));
+  if (permanent === true) entries.set(PERMANENT, "true");
+  if (typeof sub === "string") {
+    const generation = typeof gen === "string" ? gen : undefined;
+    const subject = { name: sub, key: await subjectKey(sub), generation, since: iat };
+    entries.set(SUBJECT, subjectEntry(subject));
+  }
+  return snapshot({ id: sid, startedAt: iat, endsAt: exp, version: ver }, entries);
+}
+
+async function readData(data: unknown): Promise<Record<string, unknown> | undefined> {
+  if (typeof data !== "string") return members(data);
+  const bytes = await inflate(new Uint8Array(base64url.decode(data)), INFLATED_LIMIT);
+  return bytes === undefined ? undefined : members(JSON.parse(decoder.decode(bytes)));
+}
+
+/** The store's key of a subject: its hash, since the name may be personal and of any length. */
+export async function subjectKey(subject: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", encoder.encode(subject));
+  return `sub:${base64url.encode(new Uint8Array(hash))}`;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function members(value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError("Cannot read claims: they are no object");
+  }
+  return { ...value };
+}
