@@ -1,0 +1,305 @@
+import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie.ts";
+import {
+  apply,
+  type Changes,
+  type Entries,
+  FLASHES,
+  hasKeys,
+  keyOf,
+  PERMANENT,
+  type Snapshot,
+  snapshot,
+  SUBJECT,
+  subjectEntry,
+  type VerifiedToken,
+} from "./entries.ts";
+import { type KeySize, SessionStoreError, SessionTooLargeError } from "./errors.ts";
+import type { MaybePromise } from "./maybe.ts";
+import type { SessionEvent, Settings } from "./options.ts";
+import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
+import { type Records, STORE_DEADLINE, type View } from "./records.ts";
+import {
+  changesOf,
+  hasNewSubject,
+  isModified,
+  NO_ENTRIES,
+  randomId,
+  type SessionState,
+} from "./state.ts";
+import { subjectKey, type Tokens } from "./token.ts";
+
+/** What `commit` works with, the same for all sessions of one `createSessions`. */
+export interface Committer {
+  readonly settings: Omit<Settings<never>, "adopt">;
+  readonly tokens: Tokens;
+  readonly records: Records;
+}
+
+/** From here on the application is told that its cookie grows large. */
+const NEAR_LIMIT = 3072;
+
+/** A commit under way. */
+interface Commit extends Committer {
+  readonly state: SessionState;
+  readonly changes: Changes;
+  /** In milliseconds. */
+  readonly now: number;
+}
+
+/** The commit of a session that came with a cookie. */
+interface LiveCommit extends Commit {
+  readonly token: VerifiedToken;
+  readonly isModified: boolean;
+}
+
+type Live = Extract<View, { end: undefined }>;
+
+/** There is no line to send. */
+const NONE = { line: undefined } as const;
+/** Another request was faster: look again. */
+const CONFLICT = "conflict";
+
+type Result = { readonly line: string | undefined } | typeof CONFLICT;
+
+/**
+ * Puts down what a request changed, and gives its `Set-Cookie` line: undefined where there is
+ * nothing to tell the browser. Rejects with `SessionStoreError`, `SessionTooLargeError` or
+ * `SessionValueError`: then nothing was put down.
+ */
+export function commitState(
+  committer: Committer,
+  state: SessionState,
+): MaybePromise<string | undefined> {
+  const { origin } = state;
+  const changes = changesOf(state);
+  const modified = isModified(state, changes);
+  const now = committer.settings.now();
+  const commit = { ...committer, state, changes, now };
+  if (origin.kind !== "live") {
+    if (!modified) return undefined;
+    if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
+    return drop(commit, origin.id);
+  }
+  if (!modified && !isDue(commit, origin.token, origin.present)) return undefined;
+  return settle({ ...commit, token: origin.token, isModified: modified });
+}
+
+/** Whether a cookie that nobody changed is to be signed again. */
+function isDue(commit: Commit, token: VerifiedToken, present: Snapshot): boolean {
+  const { dataIn, idleTimeout } = commit.settings;
+  const isStale = dataIn === "cookie" && present !== token.snapshot;
+  if (isStale || !token.isCurrentKey) return true;
+  const { startedAt, endsAt } = token.snapshot;
+  const isHalfOver = endsAt - commit.now / 1000 < idleTimeout / 2;
+  return isHalfOver && endOf(commit, startedAt) > endsAt;
+}
+
+/** When a session ends unless it is used, in seconds. */
+function endOf({ settings, now }: Commit, startedAt: number): number {
+  const { idleTimeout, lifetime } = settings;
+  return Math.min(Math.floor(now / 1000) + idleTimeout, startedAt + lifetime);
+}
+
+/** Looks and writes until no other request comes between, or the time is over. */
+async function settle(commit: LiveCommit): Promise<string | undefined> {
+  const deadline = performance.now() + STORE_DEADLINE;
+  do {
+    const result = await tryOnce(commit);
+    if (result !== CONFLICT) return result.line;
+    if (!commit.isModified) return undefined;
+  } while (performance.now() < deadline);
+  throw new SessionStoreError("other requests of the session kept changing it");
+}
+
+async function tryOnce(commit: LiveCommit): Promise<Result> {
+  try {
+    const view = await commit.records.view(commit.token.snapshot, commit.state.patience);
+    return view.end === undefined ? await write(commit, view) : await afterEnd(commit, view);
+  } catch (error) {
+    // A cookie that is only refreshed can be refreshed another time.
+    if (!commit.isModified && error instanceof SessionStoreError) return NONE;
+    throw error;
+  }
+}
+
+/** The session was ended while the request ran, or a copy of its cookie came late. */
+async function afterEnd(commit: LiveCommit, { end, since }: Exclude<View, Live>): Promise<Result> {
+  const { state, changes, token, settings, now } = commit;
+  const isOvertaken = end === "moved" && now < since + WINDOW * 1000;
+  if (state.isRegenerated) {
+    return {
+      line: await begin(commit, { ...changes, changedInside: NO_ENTRIES, removed: new Set() }),
+    };
+  }
+  if (!state.isDestroyed) {
+    if (commit.isModified) drop(commit, token.snapshot.id);
+    return NONE;
+  }
+  if (isOvertaken) return NONE;
+  return { line: (await begin(commit, changes)) ?? deleteCookie(settings.cookie) };
+}
+
+function drop(commit: Commit, id: string): undefined {
+  report(commit, { type: "dropped", id });
+  return undefined;
+}
+
+/** Tells of what happened, of each kind once: a commit may need several tries. */
+function report({ state, settings }: Commit, event: SessionEvent): void {
+  if (state.reported.has(event.type)) return;
+  state.reported.add(event.type);
+  settings.onEvent(event);
+}
+
+/** Puts the changes on what is there now, and tells store and browser. */
+async function write(commit: LiveCommit, view: Live): Promise<Result> {
+  const { state, changes, settings, token } = commit;
+  const before = view.present.entries;
+  const applied = apply(state.isDestroyed ? NO_ENTRIES : before, changes);
+  const entries = await withSubject(commit, applied.entries);
+  if (applied.isDropped) drop(commit, token.snapshot.id);
+  const hadKeys = hasKeys(before) || hasKeys(token.snapshot.entries);
+  const hasLogin = hasNewSubject(state) && state.subject !== undefined;
+  const isLastKeyGone = hadKeys && !hasKeys(entries) && !hasLogin;
+  if (state.isDestroyed || isLastKeyGone) {
+    return end(commit, view, "over", isLastKeyGone ? only(entries, FLASHES) : entries);
+  }
+  if (state.isRegenerated) return end(commit, view, "moved", entries);
+  if (isWorthKeeping(entries)) return update(commit, view, entries);
+  // Flashes that were read, and nothing else: a copy of the cookie brings back no more than those.
+  return settings.dataIn === "store"
+    ? end(commit, view, "over", NO_ENTRIES)
+    : { line: deleteCookie(settings.cookie) };
+}
+
+/** Whether a browser without a session is to get one for these entries. */
+function isWorthKeeping(entries: Entries): boolean {
+  return hasKeys(entries) || entries.has(FLASHES) || entries.has(SUBJECT);
+}
+
+function only(entries: Entries, name: string): Entries {
+  const text = entries.get(name);
+  return text === undefined ? NO_ENTRIES : new Map([[name, text]]);
+}
+
+/** The entries with the subject that the request set, of the generation that is now. */
+async function withSubject(commit: Commit, entries: Entries): Promise<Entries> {
+  const { state, records, now } = commit;
+  if (!hasNewSubject(state)) return entries;
+  const next = new Map(entries);
+  if (state.subject === undefined) {
+    next.delete(SUBJECT);
+    return next;
+  }
+  const key = await subjectKey(state.subject);
+  const generation = await records.generation(key, state.patience);
+  const since = Math.floor(now / 1000);
+  return next.set(SUBJECT, subjectEntry({ name: state.subject, key, generation, since }));
+}
+
+/** Begins a session with a new id, for a visitor or after an end. */
+async function begin(commit: Commit, changes: Changes): Promise<string | undefined> {
+  const entries = await withSubject(commit, apply(NO_ENTRIES, changes).entries);
+  const startedAt = Math.floor(commit.now / 1000);
+  return isWorthKeeping(entries) ? start(commit, entries, startedAt) : undefined;
+}
+
+/** Signs a session with a new id; its data, where it lives in the store, is put there first. */
+async function start(commit: Commit, entries: Entries, startedAt: number): Promise<string> {
+  const { state, records, settings, now } = commit;
+  const id = (state.id ??= randomId());
+  const made = snapshot({ id, startedAt, endsAt: 0, version: now }, entries);
+  const next = { ...made, endsAt: endOf(commit, made.startedAt) };
+  const line = await sign(commit, next);
+  if (settings.dataIn === "store") {
+    const write = { previous: undefined, present: NO_ENTRIES, entries, version: now };
+    const long = longOf(commit, next.endsAt);
+    const record = nextRecord({ ...write, isRaced: false, long, dataIn: "store" });
+    const isPut = await records.replace(id, state.started, record, long, state.patience);
+    if (!isPut) throw new SessionStoreError("it already has a session of a new id");
+    state.started = formatRecord(id, record);
+  }
+  return line;
+}
+
+/** Ends the id; what is to go on does so under a new one. */
+async function end(
+  commit: LiveCommit,
+  view: Live,
+  how: "over" | "moved",
+  entries: Entries,
+): Promise<Result> {
+  const { state, records, token, settings, now } = commit;
+  const { id, endsAt } = token.snapshot;
+  const startedAt = how === "moved" ? view.present.startedAt : Math.floor(now / 1000);
+  if (state.id === id) state.id = undefined;
+  const line = isWorthKeeping(entries)
+    ? await start(commit, entries, startedAt)
+    : deleteCookie(settings.cookie);
+  const record = { version: nextVersion(settings.now(), token.snapshot, view.record), end: how };
+  const long = longOf(commit, endsAt);
+  return (await records.replace(id, view.text, record, long, state.patience)) ? { line } : CONFLICT;
+}
+
+/** Writes to a session that goes on under its id. */
+async function update(commit: LiveCommit, view: Live, entries: Entries): Promise<Result> {
+  const { state, records, token, settings, now } = commit;
+  const { snapshot: cookie } = token;
+  const { present, record: previous } = view;
+  const version = nextVersion(settings.now(), cookie, previous);
+  const isSlow = settings.store !== null && now - state.openedAt > WINDOW * 1000;
+  const isRaced = isSlow || (previous?.version ?? 0) > cookie.version;
+  const made = snapshot(
+    { id: cookie.id, startedAt: present.startedAt, endsAt: 0, version },
+    entries,
+  );
+  const next = { ...made, endsAt: endOf(commit, made.startedAt) };
+  const line = await sign(commit, next);
+  const long = longOf(commit, Math.max(cookie.endsAt, next.endsAt));
+  const { dataIn } = settings;
+  const write = { previous, present: present.entries, entries, version, isRaced, long, dataIn };
+  const isPut = await records.replace(
+    cookie.id,
+    view.text,
+    nextRecord(write),
+    long,
+    state.patience,
+  );
+  if (!isPut) return CONFLICT;
+  if (!token.isCurrentKey) report(commit, { type: "rotated", id: cookie.id });
+  return isSlow ? NONE : { line };
+}
+
+/** No cookie of the session outlives this many seconds, clocks and all. */
+function longOf({ settings, now }: Commit, endsAt: number): number {
+  return Math.ceil(Math.max(settings.idleTimeout, endsAt - now / 1000)) + 2 * WINDOW;
+}
+
+/** The `Set-Cookie` line of the session, which is checked for its size. */
+async function sign(commit: Commit, next: Snapshot): Promise<string> {
+  const { settings, tokens, state, now } = commit;
+  const { cookie } = settings;
+  const isPermanent = next.entries.has(PERMANENT);
+  const token = await tokens.sign(
+    settings.dataIn === "store" ? { ...next, entries: NO_ENTRIES, subject: undefined } : next,
+  );
+  const bytes = cookie.name.length + token.length;
+  if (bytes > COOKIE_LIMIT) {
+    report(commit, { type: "too-large", id: next.id, bytes });
+    throw new SessionTooLargeError(bytes, COOKIE_LIMIT, sizesOf(next.entries));
+  }
+  const { origin } = state;
+  const before = origin.kind === "live" ? cookie.name.length + origin.token.length : 0;
+  if (bytes >= NEAR_LIMIT && before < NEAR_LIMIT)
+    report(commit, { type: "near-limit", id: next.id, bytes });
+  return setCookie(cookie, token, isPermanent ? next.endsAt - Math.floor(now / 1000) : undefined);
+}
+
+/** The bytes of each entry, the largest first. */
+function sizesOf(entries: Entries): KeySize[] {
+  const sizes = Array.from(entries, ([name, text]) => ({
+    key: keyOf(name) ?? name.slice(1),
+    bytes: new TextEncoder().encode(text).length,
+  }));
+  return sizes.toSorted((one, other) => other.bytes - one.bytes);
+}

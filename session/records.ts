@@ -1,0 +1,132 @@
+import type { Snapshot } from "./entries.ts";
+import { SessionStoreError } from "./errors.ts";
+import { chain, type MaybePromise, type Patience, within } from "./maybe.ts";
+import {
+  type DataIn,
+  formatRecord,
+  formatValue,
+  parseRecord,
+  parseValue,
+  type Reading,
+  readRecord,
+  type SessionRecord,
+  timeToLive,
+} from "./record.ts";
+import type { Store } from "./store.ts";
+
+/** What the store is waited for in one request, in milliseconds. */
+export const STORE_DEADLINE = 250;
+
+/** What the store says of a cookie, with the record's text, which `replace` is to find. */
+export type View = Reading & { readonly text: string | undefined };
+
+/** The records of all sessions, in the store. */
+export interface Records {
+  /** Looks at a verified cookie's record and its subject's generation. */
+  view(cookie: Snapshot, patience: Patience): MaybePromise<View>;
+  /** The generation of the subject with this key; undefined before the first `endAll`. */
+  generation(key: string, patience: Patience): MaybePromise<string | undefined>;
+  /** Puts the record in place of the text that was read. False where another one came between. */
+  replace(
+    id: string,
+    text: string | undefined,
+    record: SessionRecord,
+    long: number,
+    patience: Patience,
+  ): MaybePromise<boolean>;
+  /** Puts a generation in place of every other, for so many seconds. */
+  setGeneration(key: string, generation: string, seconds: number): Promise<void>;
+}
+
+/** Gives the records that `store` keeps; without a store there are none, and every cookie is good. */
+export function createRecords(store: Store | null, dataIn: DataIn): Records {
+  function get(keys: readonly string[], patience: Patience): MaybePromise<readonly Value[]> {
+    return store === null ? [] : ask(() => store.get(keys), patience);
+  }
+
+  function view(cookie: Snapshot, patience: Patience): MaybePromise<View> {
+    const { id, subject } = cookie;
+    if (store === null) {
+      return { end: undefined, present: cookie, record: undefined, text: undefined };
+    }
+    const keys = subject === undefined ? [id] : [id, subject.key];
+    return chain(get(keys, patience), ([text, value]) => {
+      const reading = { ...readRecord(cookie, parseRecord(id, text), dataIn), text };
+      const owner = reading.end === undefined ? reading.present.subject : undefined;
+      if (owner === undefined) return reading;
+      const generation =
+        owner.key === subject?.key
+          ? parseGeneration(owner.key, value)
+          : generationOf(owner.key, patience);
+      return chain(generation, (now) =>
+        now === undefined || now === owner.generation ? reading : { end: "over", since: 0, text },
+      );
+    });
+  }
+
+  function generationOf(key: string, patience: Patience): MaybePromise<string | undefined> {
+    return chain(get([key], patience), ([value]) => parseGeneration(key, value));
+  }
+
+  function replace(
+    id: string,
+    text: string | undefined,
+    record: SessionRecord,
+    long: number,
+    patience: Patience,
+  ): MaybePromise<boolean> {
+    if (store === null) return true;
+    const ttl = timeToLive(record, long, dataIn);
+    return ask(() => store.replace(id, text, formatRecord(id, record), ttl), patience);
+  }
+
+  async function setGeneration(key: string, generation: string, seconds: number): Promise<void> {
+    if (store === null) return;
+    const patience = { left: STORE_DEADLINE };
+    const next = formatValue(key, JSON.stringify(generation));
+    let isReplaced = false;
+    while (!isReplaced) {
+      const [previous] = await get([key], patience);
+      isReplaced = await ask(() => store.replace(key, previous, next, seconds), patience);
+    }
+  }
+
+  return { view, generation: generationOf, replace, setGeneration };
+}
+
+type Value = string | undefined;
+
+function parseGeneration(key: string, value: Value): string | undefined {
+  if (value === undefined) return undefined;
+  const generation: unknown = JSON.parse(parseValue(key, value));
+  return typeof generation === "string" ? generation : undefined;
+}
+
+/** Asks the store as long as there is patience. Whatever it throws is a `SessionStoreError`. */
+function ask<T>(question: () => MaybePromise<T>, patience: Patience): MaybePromise<T> {
+  if (patience.left <= 0) throw tooSlow();
+  const start = performance.now();
+  try {
+    const answer = question();
+    if (!(answer instanceof Promise)) return answer;
+    return within(answer, patience.left, tooSlow)
+      .catch((error: unknown) => {
+        throw storeError(error);
+      })
+      .finally(() => {
+        patience.left -= performance.now() - start;
+      });
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+function tooSlow(): SessionStoreError {
+  return new SessionStoreError(`it did not answer within ${STORE_DEADLINE} ms`);
+}
+
+function storeError(error: unknown): SessionStoreError {
+  return error instanceof SessionStoreError
+    ? error
+    : new SessionStoreError("it failed", { cause: error });
+}
