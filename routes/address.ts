@@ -1,0 +1,107 @@
+import { BlockList, isIP } from "node:net";
+
+/** `[v6]`, `[v6]:port` or `v4:port`, as proxies write an address: the address without its dress. */
+const DRESSED = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
+
+/**
+ * The address that a request counts for: the peer's, unless that is a trusted proxy; then the
+ * right-most entry of `X-Forwarded-For` that is not one, because each proxy appends who it took the
+ * request from, and only what trusted ones appended is no invention of the client. An entry that is
+ * no address ends the search at the proxy that wrote it. Never throws.
+ *
+ * @param peer the address at the other end of the connection.
+ * @param forwardedFor the request's `X-Forwarded-For`; several lines of it joined by commas.
+ * @param trustedProxies who is trusted, from `parseTrustedProxies`. An empty one trusts nobody.
+ * @returns an IPv4 address as it is, also where it came as IPv6 (`::ffff:192.0.2.1`); of an IPv6
+ * address its network of 64 bits, because one user has all of that, with every group written
+ * (`2001:db8:0:1::/64`); a peer that is no IP address as it is.
+ */
+export function clientAddress(
+  peer: string,
+  forwardedFor: string | null,
+  trustedProxies: BlockList,
+): string {
+  let client = parseAddress(peer);
+  if (client === undefined) return peer;
+  for (const entry of forwardedFor?.split(",").toReversed() ?? []) {
+    if (!trustedProxies.check(client, family(client))) break;
+    const next = parseAddress(entry.trim());
+    if (next === undefined) break;
+    client = next;
+  }
+  return network(client);
+}
+
+/**
+ * Reads the environment variable `TRUSTED_PROXIES`: IPv4 and IPv6 addresses, and networks such as
+ * `10.0.0.0/8`, separated by spaces or commas. An empty text trusts nobody.
+ *
+ * @returns the proxies, as the runtime's list of addresses. (Its name is of another use: here, who
+ * is on it is trusted.)
+ * @throws {Error} with a message of one line, where an entry is neither, or where it is a network
+ * with a prefix of 0 bits, which would let every client invent its address.
+ */
+export function parseTrustedProxies(text: string): BlockList {
+  const proxies = new BlockList();
+  for (const entry of text.split(/[\s,]+/)) {
+    if (entry !== "") addProxy(proxies, entry);
+  }
+  return proxies;
+}
+
+function addProxy(proxies: BlockList, entry: string): void {
+  const [address = "", prefix, ...rest] = entry.split("/");
+  const bits = family(address) === "ipv4" ? 32 : 128;
+  const isAddress = isIP(address) !== 0 && !address.includes("%") && rest.length === 0;
+  const isPrefix =
+    prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
+  if (!isAddress || !isPrefix) {
+    throw new Error(
+      `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is no IP address and no network, ` +
+        'such as "192.0.2.1", "10.0.0.0/8" or "2001:db8::/32"',
+    );
+  }
+  proxies.addSubnet(address, Number(prefix ?? bits), family(address));
+}
+
+/** The bare IP address of an entry, without brackets, port and zone; undefined where it is none. */
+function parseAddress(entry: string): string | undefined {
+  const dressed = DRESSED.exec(entry);
+  const [address = ""] = (dressed?.[1] ?? dressed?.[2] ?? entry).split("%");
+  return isIP(address) === 0 ? undefined : address;
+}
+
+function family(address: string): "ipv4" | "ipv6" {
+  return address.includes(":") ? "ipv6" : "ipv4";
+}
+
+/** What one user has: an IPv4 address, or the network that an IPv6 address's first 64 bits name. */
+function network(address: string): string {
+  if (family(address) === "ipv4") return address;
+  const groups = groupsOf(address);
+  if (/^(0,){5}65535,/.test(groups.join())) {
+    const mapped = groups.slice(6);
+    return mapped.flatMap((group) => [group >> 8, group & 255]).join(".");
+  }
+  const first = groups.slice(0, 4).map((group) => group.toString(16));
+  return `${first.join(":")}::/64`;
+}
+
+/**
+ * The eight numbers of an IPv6 address that `isIP` accepted. Not read through `URL`, which throws
+ * for some of those in Bun 1.4 (`0:0:0::0:0.0.0.0`), and the address may come from a client.
+ */
+function groupsOf(address: string): number[] {
+  const [head = [], tail = []] = address
+    .split("::")
+    .map((side) => (side === "" ? [] : side.split(":").flatMap(numbersOf)));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => 0);
+  return [...head, ...zeros, ...tail];
+}
+
+/** A group's number, or the two that an IPv4 address takes the place of. */
+function numbersOf(group: string): number[] {
+  if (!group.includes(".")) return [Number.parseInt(group, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+  return [a * 256 + b, c * 256 + d];
+}
