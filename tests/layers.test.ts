@@ -2,9 +2,8 @@ import { expect, test } from "bun:test";
 
 /** A file imports only from layers of a lower number. */
 const LAYERS: readonly (readonly string[])[] = [
+  ["session/errors.ts", "session/maybe.ts"],
   [
-    "session/errors.ts",
-    "session/maybe.ts",
     "session/origin.ts",
     "session/entries.ts",
     "session/cache.ts",

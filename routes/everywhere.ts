@@ -1,0 +1,19 @@
+import type { Session } from "../session/mod.ts";
+import type { Context, Data } from "./data.ts";
+import { seeOther } from "./html.ts";
+
+/** Logs the user out everywhere: on this browser and on every other. */
+export async function POST(
+  _request: Request,
+  session: Session<Data>,
+  { sessions, note }: Context,
+): Promise<Response> {
+  const { subject } = session;
+  if (subject !== undefined) {
+    await sessions.endAll(subject);
+    session.destroy();
+    session.flash("You have been logged out everywhere");
+    note("logout-everywhere", { user: subject });
+  }
+  return seeOther("/");
+}

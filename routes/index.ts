@@ -1,0 +1,29 @@
+import type { Flash, Session } from "../session/mod.ts";
+import type { Data } from "./data.ts";
+import { type Html, html, page } from "./html.ts";
+
+/** Greets, or asks to log in. */
+export function GET(request: Request, session: Session<Data>): Response {
+  const username = session.get("username");
+  // HEAD must not change anything, and nobody sees its body.
+  const flashes = request.method === "HEAD" ? session.flashes : session.takeFlashes();
+  const body = username === undefined ? visitor() : member(username);
+  return page("Madeleine", html`${flashes.map(message)}${body}`);
+}
+
+function message({ message: text }: Flash): Html {
+  return html`<p class="message" role="status">${text}</p> `;
+}
+
+function visitor(): Html {
+  return html`<p>You are not logged in</p>
+    <p><a href="/login">click here to log in</a></p>`;
+}
+
+function member(username: string): Html {
+  return html`<p>Logged in as ${username}</p>
+    <form method="post" action="/logout"><button class="link">click here to log out</button></form>
+    <form method="post" action="/logout/everywhere">
+      <button class="link">log out everywhere</button>
+    </form>`;
+}

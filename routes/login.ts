@@ -1,0 +1,87 @@
+import type { Session } from "../session/mod.ts";
+import type { Context, Data } from "./data.ts";
+import { html, type Html, NO_HTML, page, seeOther } from "./html.ts";
+
+/** What a form may have, in bytes; the server refuses longer bodies as well. */
+export const BODY_LIMIT: number = 16 * 1024;
+const FIELD_LIMIT = 16;
+const NAME_LIMIT = 100;
+
+/** Controls, line separators, marks that turn the direction of text, and what was no UTF-8. */
+// oxlint-disable-next-line no-control-regex -- controls are what it looks for
+const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\u{202A}-\u{202E}\u{2066}-\u{2069}\u{FFFD}]/u;
+
+/** Shows the form. */
+export function GET(): Response {
+  return form(200, NO_HTML);
+}
+
+/** Takes the form, and signs in with a new session id. */
+export async function POST(
+  request: Request,
+  session: Session<Data>,
+  { note }: Context,
+): Promise<Response> {
+  const read = await readUsername(request);
+  if (read.problem !== undefined) return form(read.status, problem(read.problem));
+  const { username } = read;
+  session.regenerate();
+  session.subject = username;
+  session.set("username", username);
+  session.flash(`Welcome, ${username}`);
+  note("login", { user: username });
+  return seeOther("/");
+}
+
+type Read =
+  | { readonly problem?: never; readonly username: string }
+  | { readonly problem: string; readonly status: 400 | 413 | 415 };
+
+async function readUsername(request: Request): Promise<Read> {
+  const type = request.headers.get("content-type") ?? "";
+  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) {
+    return { status: 415, problem: "Please use this form." };
+  }
+  const body = await request.text();
+  if (body.length > BODY_LIMIT) return { status: 413, problem: "That was too long." };
+  if (/%(?![\da-f]{2})/i.test(body)) return { status: 400, problem: "Please use this form." };
+  const fields = new URLSearchParams(body);
+  const names = fields.getAll("username");
+  const [name] = names;
+  if (fields.size > FIELD_LIMIT || names.length > 1) {
+    return { status: 400, problem: "Please use this form." };
+  }
+  return checkName((name ?? "").trim());
+}
+
+function checkName(username: string): Read {
+  if (username === "") return { status: 400, problem: "Please type a username." };
+  if (username.length > NAME_LIMIT) {
+    return { status: 400, problem: `Please take a username of at most ${NAME_LIMIT} characters.` };
+  }
+  return UNFIT.test(username)
+    ? { status: 400, problem: "Please take a username without control characters." }
+    : { username };
+}
+
+function problem(text: string): Html {
+  return html`<p class="problem" role="alert" id="problem">${text}</p> `;
+}
+
+function form(status: number, message: Html): Response {
+  const body = html`${message}
+    <form method="post" action="/login">
+      <label for="username">Username</label>
+      <input
+        id="username"
+        name="username"
+        maxlength="${String(NAME_LIMIT)}"
+        autocomplete="username"
+        autocapitalize="none"
+        required
+        autofocus
+      />
+      <button>Login</button>
+    </form>`;
+  return page("Login", body, { status });
+}

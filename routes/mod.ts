@@ -1,0 +1,158 @@
+import type { BlockList } from "node:net";
+import { createSessions, type MaybePromise, type Store } from "../session/mod.ts";
+import { checkOrigin } from "../session/origin.ts";
+import { clientAddress } from "./address.ts";
+import type { Data, Route } from "./data.ts";
+import * as everywhere from "./everywhere.ts";
+import * as health from "./health.ts";
+import { problem, SECURITY_HEADERS } from "./html.ts";
+import * as index from "./index.ts";
+import { createLimit } from "./limit.ts";
+import type { Log } from "./log.ts";
+import * as login from "./login.ts";
+import * as logout from "./logout.ts";
+
+type Methods = { readonly GET?: Route; readonly POST?: Route };
+
+/** The paths with a session, and what answers each method. HEAD is answered as GET. */
+const ROUTES: ReadonlyMap<string, Methods> = new Map<string, Methods>([
+  ["/", index],
+  ["/login", login],
+  ["/logout", logout],
+  ["/logout/everywhere", everywhere],
+]);
+
+/** What the application is made of. */
+export interface AppOptions {
+  readonly secretKey: string;
+  readonly secretKeyFallbacks: readonly string[];
+  readonly store: Store;
+  /** Seconds. */
+  readonly lifetime: number;
+  /** Seconds. */
+  readonly idleTimeout: number;
+  /** Whether users come over https: then the cookie is secure and HSTS is sent. */
+  readonly isSecure: boolean;
+  /** The origin that users see, where it is not what the request shows. */
+  readonly publicOrigin: string | undefined;
+  /** Login attempts a minute from one address; 0 for no limit. */
+  readonly loginRate: number;
+  readonly trustedProxies: BlockList;
+  readonly log: Log;
+  /** Whether requests may come: the store answers, and the server is not stopping. */
+  readonly isReady: () => MaybePromise<boolean>;
+}
+
+/** Who sent a request: Bun's server knows. */
+export interface Peers {
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+/** The whole application. */
+export interface App {
+  /** Answers a request. */
+  readonly fetch: (request: Request, peers?: Peers) => Promise<Response>;
+  /** Answers where `fetch` threw: says nothing about us, and leaves the reason to the log. */
+  readonly error: (error: unknown) => Response;
+}
+
+/** Makes the application. Throws `SessionOptionsError` for a wrong configuration. */
+export function createApp(options: AppOptions): App {
+  const { log, isSecure, publicOrigin, trustedProxies, isReady } = options;
+  const { secretKey, secretKeyFallbacks, store, lifetime, idleTimeout } = options;
+  const sessions = createSessions<Data>({
+    secretKey,
+    secretKeyFallbacks,
+    store,
+    lifetime,
+    idleTimeout,
+    cookie: { secure: isSecure },
+    onEvent: ({ type, ...fields }) => log.note(type, fields),
+  });
+  const attempts = createLimit({ rate: options.loginRate });
+  const origins = publicOrigin === undefined ? {} : { publicOrigin };
+  const context = { sessions, note: log.note };
+  const headers = isSecure
+    ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
+    : SECURITY_HEADERS;
+
+  function addressOf(request: Request, peers: Peers | undefined): string {
+    const peer = peers?.requestIP(request)?.address ?? "127.0.0.1";
+    return clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies);
+  }
+
+  function answer(request: Request, peers: Peers | undefined): MaybePromise<Response> {
+    const path = pathOf(request.url);
+    if (path === "/healthz") return onlyGet(request, health.live);
+    if (path === "/readyz") return onlyGet(request, async () => health.ready(await isReady()));
+    const methods = ROUTES.get(path);
+    if (methods === undefined) {
+      return problem(404, "There is no such page", "Please check the address.");
+    }
+    const route = routeOf(methods, request.method);
+    if (route === undefined) return methodNotAllowed(allowedBy(methods));
+    const refusal = checkOrigin(request, origins);
+    if (refusal !== null) {
+      log.note("refused-origin", { reason: refusal });
+      return problem(403, "That did not come from this site", "Please use the form on our page.");
+    }
+    if (route === login.POST) {
+      const seconds = attempts.take(addressOf(request, peers));
+      if (seconds > 0) return tooMany(seconds);
+    }
+    return sessions.handler((incoming, session) => route(incoming, session, context))(request);
+  }
+
+  function tooMany(seconds: number): Response {
+    log.note("limited");
+    const advice = `Please wait ${seconds} seconds and try again.`;
+    return problem(429, "Too many attempts", advice, { headers: { "retry-after": `${seconds}` } });
+  }
+
+  function withHeaders(response: Response): Response {
+    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+    return response;
+  }
+
+  return {
+    fetch: async (request, peers) =>
+      withHeaders(
+        await log.request(
+          () => answer(request, peers),
+          () => ({ address: addressOf(request, peers) }),
+        ),
+      ),
+    error(error) {
+      log.note("error", { error: error instanceof Error ? error.message : String(error) });
+      return withHeaders(
+        problem(500, "Something went wrong", "Please try again. We have noted what happened."),
+      );
+    },
+  };
+}
+
+/** The path of an absolute URL, to the letter: an encoded spelling is another path. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const end = url.slice(start).search(/[?#]/);
+  return end === -1 ? url.slice(start) : url.slice(start, start + end);
+}
+
+function routeOf(methods: Methods, method: string): Route | undefined {
+  if (method === "GET" || method === "HEAD") return methods.GET;
+  return method === "POST" ? methods.POST : undefined;
+}
+
+function allowedBy({ GET, POST }: Methods): string {
+  return [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : [])].join(", ");
+}
+
+function methodNotAllowed(allow: string): Response {
+  const advice = "Please use the links and forms on our pages.";
+  return problem(405, "That is not possible here", advice, { headers: { allow } });
+}
+
+function onlyGet(request: Request, answer: () => MaybePromise<Response>): MaybePromise<Response> {
+  const isGet = request.method === "GET" || request.method === "HEAD";
+  return isGet ? answer() : methodNotAllowed("GET, HEAD");
+}
