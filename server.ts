@@ -142,7 +142,10 @@ export function openStore(url: string): Store {
   if (scheme === "memory" && rest === "") return memoryStore();
   if (scheme === "sqlite" && rest !== "") return openSqlite(rest);
   if (scheme === "redis" || scheme === "rediss") {
-    return redisStore(new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 }));
+    const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
+    // Where Redis is down the server starts all the same, and /readyz says so until it is back.
+    client.connect().catch(() => {});
+    return redisStore(client);
   }
   if (scheme === "postgres" || scheme === "postgresql") {
     return postgresStore(new SQL(url, { connectionTimeout: 1 }));
