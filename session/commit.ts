@@ -22,7 +22,9 @@ import {
   changesOf,
   hasNewSubject,
   isModified,
+  isUnused,
   NO_ENTRIES,
+  type Origin,
   randomId,
   type SessionState,
 } from "./state.ts";
@@ -52,6 +54,7 @@ interface LiveCommit extends Commit {
   readonly isModified: boolean;
 }
 
+type LiveOrigin = Extract<Origin, { kind: "live" }>;
 type Live = Extract<View, { end: undefined }>;
 
 /** There is no line to send. */
@@ -71,31 +74,30 @@ export function commitState(
   state: SessionState,
 ): MaybePromise<string | undefined> {
   const { origin } = state;
+  const now = committer.settings.now();
+  const isIdle = origin.kind !== "live" || !isDue(committer, origin, now);
+  if (isIdle && isUnused(state)) return undefined;
   const changes = changesOf(state);
   const modified = isModified(state, changes);
-  const now = committer.settings.now();
+  if (isIdle && !modified) return undefined;
   const commit = { ...committer, state, changes, now };
-  if (origin.kind !== "live") {
-    if (!modified) return undefined;
-    if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
-    return drop(commit, origin.id);
-  }
-  if (!modified && !isDue(commit, origin.token, origin.present)) return undefined;
-  return settle({ ...commit, token: origin.token, isModified: modified });
+  if (origin.kind === "live")
+    return settle({ ...commit, token: origin.token, isModified: modified });
+  if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
+  return drop(commit, origin.id);
 }
 
 /** Whether a cookie that nobody changed is to be signed again. */
-function isDue(commit: Commit, token: VerifiedToken, present: Snapshot): boolean {
-  const { dataIn, idleTimeout } = commit.settings;
+function isDue({ settings }: Committer, { token, present }: LiveOrigin, now: number): boolean {
+  const { dataIn, idleTimeout } = settings;
   const isStale = dataIn === "cookie" && present !== token.snapshot;
   if (isStale || !token.isCurrentKey) return true;
   const { startedAt, endsAt } = token.snapshot;
-  const isHalfOver = endsAt - commit.now / 1000 < idleTimeout / 2;
-  return isHalfOver && endOf(commit, startedAt) > endsAt;
+  return endsAt - now / 1000 < idleTimeout / 2 && endOf(settings, now, startedAt) > endsAt;
 }
 
 /** When a session ends unless it is used, in seconds. */
-function endOf({ settings, now }: Commit, startedAt: number): number {
+function endOf(settings: Committer["settings"], now: number, startedAt: number): number {
   const { idleTimeout, lifetime } = settings;
   return Math.min(Math.floor(now / 1000) + idleTimeout, startedAt + lifetime);
 }
@@ -146,8 +148,8 @@ function drop(commit: Commit, id: string): undefined {
 
 /** Tells of what happened, of each kind once: a commit may need several tries. */
 function report({ state, settings }: Commit, event: SessionEvent): void {
-  if (state.reported.has(event.type)) return;
-  state.reported.add(event.type);
+  if (state.reported.includes(event.type)) return;
+  state.reported = [...state.reported, event.type];
   settings.onEvent(event);
 }
 
@@ -209,7 +211,7 @@ async function start(commit: Commit, entries: Entries, startedAt: number): Promi
   const { state, records, settings, now } = commit;
   const id = (state.id ??= randomId());
   const made = snapshot({ id, startedAt, endsAt: 0, version: now }, entries);
-  const next = { ...made, endsAt: endOf(commit, made.startedAt) };
+  const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
   const line = await sign(commit, next);
   if (settings.dataIn === "store") {
     const write = { previous: undefined, present: NO_ENTRIES, entries, version: now };
@@ -253,7 +255,7 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
     { id: cookie.id, startedAt: present.startedAt, endsAt: 0, version },
     entries,
   );
-  const next = { ...made, endsAt: endOf(commit, made.startedAt) };
+  const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
   const line = await sign(commit, next);
   const long = longOf(commit, Math.max(cookie.endsAt, next.endsAt));
   const { dataIn } = settings;

@@ -115,7 +115,8 @@ export function subjectEntry({ name, key, generation, since }: Subject): string 
 
 /** What an entry `$flashes` holds: pairs of category and message. */
 export function flashesOf(entries: Entries): Flash[] {
-  const list: unknown = JSON.parse(entries.get(FLASHES) ?? "[]");
+  const text = entries.get(FLASHES);
+  const list: unknown = text === undefined ? undefined : JSON.parse(text);
   if (!isList(list)) return [];
   return list.flatMap((pair) => {
     const [category, message] = isList(pair) ? pair : [];

@@ -19,21 +19,16 @@ export function withSession(
   return copy;
 }
 
-/** A response with a body is sent once and so is nobody else's: it needs no copy for this. */
+/**
+ * A response with a body is sent once, and so is nobody else's: it needs no copy for this. What has
+ * no body is told by its status, because to ask for a body would make a stream of it.
+ */
 function withVary(response: Response): Response {
-  if (response.body === null) {
-    const copy = copyOf(response);
-    addVary(copy.headers);
-    return copy;
-  }
-  try {
-    addVary(response.headers);
-    return response;
-  } catch {
-    const copy = copyOf(response);
-    addVary(copy.headers);
-    return copy;
-  }
+  const { status } = response;
+  const isShareable = status >= 300 || status === 204 || status === 205;
+  const own = isShareable || !isMutable(response.headers) ? copyOf(response) : response;
+  addVary(own.headers);
+  return own;
 }
 
 /** Adds `Cookie` to `Vary` (RFC 9110 §12.5.5), once. */

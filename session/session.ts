@@ -211,7 +211,7 @@ export class Session<Data extends object = Record<string, unknown>> {
       throw new SessionValueError("flash", "message and category are to be strings");
     }
     const flash = { category, message };
-    state.addedFlashes.push(flash);
+    state.addedFlashes = [...state.addedFlashes, flash];
     state.flashes = latestFlashes([...waiting(state), flash]);
   }
 
@@ -229,11 +229,10 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (taken.length === 0) return taken;
     this.#change("take flashes of", category ?? "all categories");
     state.flashes = waiting(state).filter((flash) => !isTaken(flash));
-    for (const flash of taken) {
-      const at = state.addedFlashes.indexOf(flash);
-      if (at === -1) state.takenFlashes.push(flash);
-      else state.addedFlashes.splice(at, 1);
-    }
+    const added = state.addedFlashes;
+    state.addedFlashes = added.filter((flash) => !taken.includes(flash));
+    const old = taken.filter((flash) => !added.includes(flash));
+    state.takenFlashes = [...state.takenFlashes, ...old];
     return taken;
   }
 
@@ -253,12 +252,11 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   destroy(): void {
     const state = this.#change("destroy", "the session");
-    waiting(state);
-    state.addedFlashes.splice(0, Infinity, ...waiting(state));
-    state.takenFlashes.length = 0;
+    state.addedFlashes = waiting(state);
+    state.takenFlashes = [];
     state.base = NO_ENTRIES;
-    state.values = new Map();
-    state.assigned.clear();
+    state.values = undefined;
+    valuesOf(state);
     state.permanent = false;
     state.subject = undefined;
     state.isSubjectSet = false;

@@ -44,14 +44,14 @@ export interface SessionState {
   /** The user's values; undefined as long as nothing but plain values were looked at. */
   values: Map<string, unknown> | undefined;
   /** The keys that were set, not just changed inside. */
-  readonly assigned: Set<string>;
+  assigned: Set<string>;
   permanent: boolean;
   subject: string | undefined;
   isSubjectSet: boolean;
   /** The flashes that wait; undefined as long as nobody looked. */
   flashes: Flash[] | undefined;
-  readonly takenFlashes: Flash[];
-  readonly addedFlashes: Flash[];
+  takenFlashes: readonly Flash[];
+  addedFlashes: readonly Flash[];
   id: string | undefined;
   isTouched: boolean;
   isDestroyed: boolean;
@@ -60,13 +60,18 @@ export interface SessionState {
   /** How long this request may still wait for the store. */
   readonly patience: Patience;
   /** The kinds of events that were told of. */
-  readonly reported: Set<string>;
+  reported: readonly string[];
   /** The text of the new id's record, where that is in the store already. */
   started: string | undefined;
 }
 
 /** No entry at all. */
 export const NO_ENTRIES: Entries = new Map();
+
+// Shared by all sessions until something is put in: most requests only read.
+const NO_FLASHES: readonly Flash[] = [];
+const NO_KEYS: Set<string> = new Set();
+const NO_KINDS: readonly string[] = [];
 
 const parseJson: (text: string) => Json = JSON.parse;
 
@@ -84,20 +89,20 @@ export function createState(
     openedAt: settings.now(),
     base: opened?.entries ?? NO_ENTRIES,
     values: undefined,
-    assigned: new Set(),
+    assigned: NO_KEYS,
     permanent: opened?.entries.has(PERMANENT) ?? false,
     subject: opened?.subject?.name,
     isSubjectSet: false,
     flashes: undefined,
-    takenFlashes: [],
-    addedFlashes: [],
+    takenFlashes: NO_FLASHES,
+    addedFlashes: NO_FLASHES,
     id: opened?.id,
     isTouched: false,
     isDestroyed: false,
     isRegenerated: false,
     isCommitted: false,
     patience,
-    reported: new Set(),
+    reported: NO_KINDS,
     started: undefined,
   };
 }
@@ -125,6 +130,7 @@ export function valuesOf(state: SessionState): Map<string, unknown> {
     const key = keyOf(name);
     if (key !== undefined) values.set(key, decode(parseJson(text)));
   }
+  state.assigned = new Set();
   return (state.values = values);
 }
 
@@ -137,8 +143,9 @@ export function assign(state: SessionState, key: string, value: unknown): void {
 
 /** Removes a key. Whether it was there. */
 export function remove(state: SessionState, key: string): boolean {
+  const isRemoved = valuesOf(state).delete(key);
   state.assigned.delete(key);
-  return valuesOf(state).delete(key);
+  return isRemoved;
 }
 
 /** The flashes that wait. */
@@ -170,6 +177,18 @@ export function changesOf(state: SessionState): Changes {
   if (permanent && !base.has(PERMANENT)) set.set(PERMANENT, "true");
   if (!permanent && base.has(PERMANENT)) removed.add(PERMANENT);
   return { set, changedInside, removed, takenFlashes, addedFlashes };
+}
+
+/** Whether the request did nothing but read plain values: the quick answer for most of them. */
+export function isUnused(state: SessionState): boolean {
+  return (
+    state.values === undefined &&
+    state.takenFlashes === NO_FLASHES &&
+    state.addedFlashes === NO_FLASHES &&
+    !state.isRegenerated &&
+    !state.isSubjectSet &&
+    state.permanent === state.base.has(PERMANENT)
+  );
 }
 
 /** Whether the request changed anything at all. */
