@@ -1,0 +1,40 @@
+/** Our server, the same for every store: the files `madeleine-*.ts` each bring one. */
+import { createSessions } from "../../../session/mod.ts";
+import type { Store } from "../../../session/store.ts";
+import {
+  announce,
+  listenOptions,
+  pageResponse,
+  readSecret,
+  readUsername,
+  redirectHome,
+} from "./page.ts";
+
+export function serveMadeleine(store: Store | null): void {
+  const sessions = createSessions<{ username: string }>({
+    secretKey: readSecret(),
+    store,
+    cookie: { secure: false },
+  });
+  const server = Bun.serve({
+    ...listenOptions,
+    routes: {
+      "/": sessions.handler((_request, session) => pageResponse(session.get("username"))),
+      "/login": {
+        POST: sessions.handler(async (request, session) => {
+          const username = await readUsername(request);
+          session.regenerate();
+          session.set("username", username);
+          return redirectHome();
+        }),
+      },
+      "/logout": {
+        POST: sessions.handler((_request, session) => {
+          session.destroy();
+          return redirectHome();
+        }),
+      },
+    },
+  });
+  announce(server.port);
+}
