@@ -1,0 +1,207 @@
+/** End to end: every server under every workload that applies to it, in rounds. */
+import { join } from "node:path";
+import {
+  type Cookies,
+  isNeeded,
+  type ServerEntry,
+  serverEntries,
+  type Workload,
+  workloads,
+} from "./catalogue.ts";
+import { type Child, startServer } from "./child.ts";
+import { mintFile, signIn } from "./cookies.ts";
+import { type Measurement, measure, type Work } from "./measure.ts";
+import type { Options } from "./options.ts";
+import { type Service, startPostgres, startRedis } from "./services.ts";
+
+/** By server and workload, a measurement a round. */
+export type Samples = Record<string, Record<string, Measurement[]>>;
+
+export interface HttpResults {
+  readonly samples: Samples;
+  /** Servers that could not be measured, and why. */
+  readonly unavailable: Record<string, string>;
+}
+
+/** What all steps of one run share. */
+interface Run {
+  readonly options: Options;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly temporaryFolder: string;
+  /** Valid cookies of many users, for all of ours: they share a key. */
+  readonly minted: readonly string[];
+  readonly results: HttpResults;
+}
+
+interface Runner {
+  readonly entry: ServerEntry;
+  readonly child: Child;
+  readonly jobs: ReadonlyMap<Workload, Work>;
+}
+
+export async function measureHttp(
+  options: Options,
+  secret: string,
+  temporaryFolder: string,
+): Promise<HttpResults> {
+  const results: HttpResults = { samples: {}, unavailable: {} };
+  const services = [await startRedis(temporaryFolder), await startPostgres()] as const;
+  const runners: Runner[] = [];
+  try {
+    const run: Run = {
+      options,
+      environment: serverEnvironment(secret, temporaryFolder, ...services),
+      temporaryFolder,
+      minted: await mint(options.users, secret, temporaryFolder),
+      results,
+    };
+    for (const entry of serverEntries) {
+      if (options.only?.includes(entry.name) === false) continue;
+      const runner = await prepare(entry, run);
+      if (runner !== undefined) runners.push(runner);
+    }
+    await runRounds(runners, run);
+  } finally {
+    await Promise.all(runners.map(({ child }) => child.stop()));
+    await Promise.all(services.map((service) => service.stop()));
+  }
+  return results;
+}
+
+function serverEnvironment(
+  secret: string,
+  temporaryFolder: string,
+  redis: Service,
+  postgres: Service,
+): Record<string, string> {
+  return {
+    BENCH_SECRET: secret,
+    BENCH_SQLITE: join(temporaryFolder, "bench.sqlite"),
+    ...(redis.url !== undefined && { BENCH_REDIS_URL: redis.url }),
+    ...(postgres.url !== undefined && { BENCH_POSTGRES_URL: postgres.url }),
+  };
+}
+
+/** None where our library cannot be loaded: then its servers say why. */
+async function mint(count: number, secret: string, temporaryFolder: string): Promise<string[]> {
+  const path = join(temporaryFolder, "users.txt");
+  try {
+    await mintFile(count, path, secret);
+  } catch {
+    return [];
+  }
+  return (await Bun.file(path).text()).trimEnd().split("\n");
+}
+
+/** Starts a server, signs its users in, checks its answers, and warms it up. */
+async function prepare(entry: ServerEntry, run: Run): Promise<Runner | undefined> {
+  console.error(`starting ${entry.name}`);
+  let child: Child | undefined;
+  try {
+    child = await startServer(entry.name, run.environment);
+    const jobs = await makeJobs(entry, child.port, run);
+    const [first] = jobs.values();
+    if (first !== undefined) await measure(child, { ...first, seconds: 1 }, run.temporaryFolder);
+    return { entry, child, jobs };
+  } catch (error) {
+    run.results.unavailable[entry.name] = error instanceof Error ? error.message : String(error);
+    await child?.stop();
+    return undefined;
+  }
+}
+
+async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map<Workload, Work>> {
+  const cookies = await collectCookies(entry, port, run);
+  const jobs = new Map<Workload, Work>();
+  for (const workload of workloads) {
+    if (!workload.appliesTo(entry)) continue;
+    if (run.options.isQuick && !isNeeded(workload, entry)) continue;
+    const headers = workload.headers?.(cookies) ?? [];
+    await checkAnswer(port, workload, headers[0]);
+    const file = join(run.temporaryFolder, `${entry.name} ${workload.name}.txt`);
+    jobs.set(workload, await makeJob(workload, headers, run.options.seconds, file));
+  }
+  return jobs;
+}
+
+/** The bare page knows no users, and its browsers have no cookie to send. */
+async function collectCookies(entry: ServerEntry, port: number, run: Run): Promise<Cookies> {
+  const all = await signIn(port, entry.kind === "bare" ? 1 : run.options.peerUsers);
+  return { one: all[0] ?? "", all: entry.kind === "ours" ? run.minted : all };
+}
+
+async function makeJob(
+  { method, path, body, isLong }: Workload,
+  headers: readonly string[],
+  readSeconds: number,
+  file: string,
+): Promise<Work> {
+  const [cookie = ""] = headers;
+  const seconds = isLong === true ? readSeconds : Math.max(1, Math.floor(readSeconds / 2));
+  const job: Work = { method, path, seconds, ...(body !== undefined && { body }) };
+  if (headers.length > 1) {
+    await Bun.write(file, `${headers.join("\n")}\n`);
+    return { ...job, cookieFile: file };
+  }
+  return cookie === "" ? job : { ...job, cookie };
+}
+
+/** A fast wrong answer is no result: the first of each workload is looked at. */
+async function checkAnswer(
+  port: number,
+  { name, method, path, body, expected }: Workload,
+  cookie = "",
+): Promise<void> {
+  const headers = new Headers();
+  if (cookie !== "") headers.set("cookie", cookie);
+  if (body !== undefined) headers.set("content-type", "application/x-www-form-urlencoded");
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    headers,
+    redirect: "manual",
+    signal: AbortSignal.timeout(10_000),
+    ...(body !== undefined && { body }),
+  });
+  const text = await response.text();
+  const isRight = expected === undefined ? response.status === 303 : text.includes(expected);
+  if (!isRight) throw new Error(`wrong answer under "${name}": ${response.status}`);
+}
+
+/**
+ * A round measures every workload on every server in turn, every second round backwards: a machine
+ * that grows slower during a round then harms the first as often as the last.
+ */
+async function runRounds(runners: readonly Runner[], run: Run): Promise<void> {
+  const servers = [...runners];
+  for (let round = 0; round < run.options.rounds; round++) {
+    console.error(`round ${round + 1} of ${run.options.rounds}`);
+    for (const group of workloadGroups()) {
+      for (const runner of servers) {
+        for (const workload of group) await measureOne(runner, workload, run);
+      }
+    }
+    servers.reverse();
+  }
+}
+
+/** Hostile cookies belong beside the visitor of the same server; all else is grouped by workload. */
+function workloadGroups(): Workload[][] {
+  const visitor = workloads.findIndex(({ name }) => name === "visitor");
+  const single = workloads.slice(0, visitor).map((workload) => [workload]);
+  return [...single, workloads.slice(visitor)];
+}
+
+async function measureOne(runner: Runner, workload: Workload, run: Run): Promise<void> {
+  const { entry, child, jobs } = runner;
+  const job = jobs.get(workload);
+  if (job === undefined) return;
+  const ofServer = (run.results.samples[entry.name] ??= {});
+  const earlier = (ofServer[workload.name] ??= []);
+  // Where the last round stopped: from the start again, a cache would know the first of the list.
+  const firstLine = earlier.reduce((sum, { requests }) => sum + requests, 1);
+  const measurement = await measure(child, { ...job, firstLine }, run.temporaryFolder);
+  earlier.push(measurement);
+  if (measurement.errors > 0) {
+    console.error(`${entry.name}, ${workload.name}: ${measurement.errors} requests failed`);
+  }
+}
