@@ -94,8 +94,19 @@ const plotGap = 65;
 
 /** What a browser's requests cost, and the memory, against the number of sessions and of bytes. */
 export function growthChart(growth: GrowthResults, machine: Machine): string {
+  const parts = growthPlots(growth).flatMap((plot, index) =>
+    drawPlot(plot, 40 + index * (plotWidth + plotGap)),
+  );
+  const bottom = plotHeight + 120;
+  return svg(width + 60, bottom + 24, "Cost and memory as sessions and headers grow", [
+    ...parts,
+    ...captionLines(caption(machine), bottom),
+  ]);
+}
+
+function growthPlots(growth: GrowthResults): Plot[] {
   const power = (x: number): string => (x === 0 ? "1" : `10${superscript(x)}`);
-  const plots: readonly Plot[] = [
+  return [
     {
       title: "CPU a request, by sessions",
       unit: "µs",
@@ -128,12 +139,6 @@ export function growthChart(growth: GrowthResults, machine: Machine): string {
       ],
     },
   ];
-  const parts = plots.flatMap((plot, index) => drawPlot(plot, 40 + index * (plotWidth + plotGap)));
-  const bottom = plotHeight + 120;
-  return svg(width + 60, bottom + 24, "Cost and memory as sessions and headers grow", [
-    ...parts,
-    ...captionLines(caption(machine), bottom),
-  ]);
 }
 
 function byCount(

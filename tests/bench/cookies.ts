@@ -4,7 +4,7 @@ import { loadCore, runScript, script } from "./child.ts";
 /** Seconds, for a million. */
 const mintTimeout = 240;
 
-const signInMilliseconds = 4_000;
+const signInMilliseconds = 3_000;
 
 /**
  * Signs users in, some at once, and gives the `Cookie` header that each would send next. Fewer than
