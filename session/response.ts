@@ -26,9 +26,15 @@ export function withSession(
 function withVary(response: Response): Response {
   const { status } = response;
   const isShareable = status >= 300 || status === 204 || status === 205;
-  const own = isShareable || !isMutable(response.headers) ? copyOf(response) : response;
-  addVary(own.headers);
-  return own;
+  const own = isShareable ? copyOf(response) : response;
+  try {
+    addVary(own.headers);
+    return own;
+  } catch {
+    const copy = new Response(own.body, own);
+    addVary(copy.headers);
+    return copy;
+  }
 }
 
 /** Adds `Cookie` to `Vary` (RFC 9110 §12.5.5), once. */
