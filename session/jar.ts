@@ -219,7 +219,8 @@ function readDate(text: string): number | undefined {
   const [day, short] = [Number(found.get(DAY)?.[1]), Number(found.get(YEAR)?.[1])];
   const year = short < 70 ? short + 2000 : short < 100 ? short + 1900 : short;
   const time = Date.UTC(year, month, day, hours, minutes, seconds);
-  const isInRange = year >= 1601 && month >= 0 && hours < 24 && minutes < 60 && seconds < 60;
+  // A day or an hour that is not in the month runs over into another day.
+  const isInRange = year >= 1601 && month >= 0 && minutes < 60 && seconds < 60;
   return isInRange && new Date(time).getUTCDate() === day ? time : undefined;
 }
 

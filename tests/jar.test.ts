@@ -74,6 +74,10 @@ describe("names and values (RFC 6265bis §5.6)", () => {
   });
 });
 
+test.each(["", "=", " ; Path=/"])("%j is no cookie", (line) => {
+  expect(jarOf([line]).cookies()).toEqual([]);
+});
+
 describe("hosts (§5.1.3, §5.7)", () => {
   const app = "https://app.example.com/";
   test.each([
@@ -118,6 +122,7 @@ describe("paths (§5.1.4)", () => {
     ["a=b; Path=/a/", "/", "/a", false],
     ["a=b; Path=", "/a/b", "/a/c", true],
     ["a=b; Path=x", "/a/b", "/", false],
+    ["a=b; Path=x", "/a/b", "/a/c", true],
     ["a=b; Path=/x; Path=/", "/a/b", "/", true],
     [`a=b; Path=/; Path=/${"x".repeat(1024)}`, "/a/b", "/", true],
     [`a=b; Path=/; Path=/${"x".repeat(1023)}`, "/a/b", "/", false],
@@ -153,6 +158,12 @@ describe("Secure (§5.7, §5.8.3)", () => {
     expect(jar.header(new URL("http://app.example.com/a/deep"))).toBe(header);
   });
 
+  test("plain HTTP lays a cookie over one that is not secure", () => {
+    const jar = jarOf(["a=old; Path=/a"]);
+    jar.store("a=new; Path=/a/deep", new URL("http://app.example.com/"));
+    expect(jar.header(new URL("http://app.example.com/a/deep"))).toBe("a=new; a=old");
+  });
+
   test("plain HTTP lays no cookie of a subdomain over its domain's", () => {
     const jar = jarOf(["a=old; Path=/; Domain=example.com; Secure"]);
     jar.store("a=new", new URL("http://app.example.com/"));
@@ -161,6 +172,7 @@ describe("Secure (§5.7, §5.8.3)", () => {
 
   test.each([
     ["a=b; SameSite=None", ""],
+    ["a=b; SameSite=nONE", ""],
     ["a=b; SameSite=none; Secure", "a=b"],
     ["a=b; Partitioned", ""],
     ["a=b; SameSite=Strict", "a=b"],
@@ -226,11 +238,11 @@ describe("expiry (§5.5, §5.7)", () => {
     ["Expires=Jan 10:00:00 2026", undefined],
     ["Expires=6 Jan 10:00:00", undefined],
     ["Expires=never", undefined],
+    ["Expires=Tue, 06 Jan 2026 10:00:00 GMT; Expires=never", DAY],
   ])("%s", (attribute, milliseconds) => {
-    const [cookie] = jarOf([`a=b; ${attribute}`]).cookies();
-    expect(cookie?.expiresAt).toEqual(
-      milliseconds === undefined ? undefined : new Date(NOW + milliseconds),
-    );
+    const expiresAt = milliseconds === undefined ? undefined : new Date(NOW + milliseconds);
+    const cookies = jarOf([`a=b; ${attribute}`]).cookies();
+    expect(cookies.map((cookie) => cookie.expiresAt)).toStrictEqual([expiresAt]);
   });
 
   test.each([

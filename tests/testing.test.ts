@@ -183,13 +183,16 @@ describe("redirects", () => {
     const response = await client.get("/", { redirect: "manual" });
     expect([response.status, response.headers.get("location")]).toEqual([303, "no:url"]);
     expect(client.cookie("a")?.value).toBe("1");
-    expect(client.get("/", { redirect: "error" })).rejects.toThrow(TypeError);
+    expect(client.get("/", { redirect: "error" })).rejects.toThrow(
+      new TypeError(`Cannot follow the redirect to no:url: the request's redirect is "error"`),
+    );
     expect(requests).toHaveLength(2);
   });
 
   test.each(["data:text/html,x", "https://", "file:///etc/passwd"])("%s rejects", (location) => {
-    const client = createClient(() => redirect(302, location));
-    expect(client.get("/")).rejects.toThrow(TypeError);
+    const { handler, requests } = site({ "/": () => redirect(302, location) });
+    expect(createClient(handler).get("/")).rejects.toThrow(TypeError);
+    expect(requests).toHaveLength(1);
   });
 
   test("another origin sees the first one's Origin, the one after it null", async () => {
@@ -311,6 +314,13 @@ describe("session", () => {
     expect(await client.session((session) => session.get("username"), "/app/x")).toBe("admin");
   });
 
+  test("takes a URL, for the session at another host", async () => {
+    const { client } = shop();
+    await client.session((session) => session.set("username", "admin"), "https://b.example/");
+    expect(client.cookies().map(({ domain }) => domain)).toEqual(["b.example"]);
+    expect(await client.session((session) => session.isNew)).toBe(true);
+  });
+
   test("asks for the option sessions", () => {
     const client = createClient(() => new Response());
     expect(client.session(() => 1)).rejects.toThrow(
@@ -369,6 +379,13 @@ describe("token", () => {
       data: { username: "admin" },
     });
     expect(await token({ id, data: { username: "admin" } }, { secretKey, now })).toBe(value);
+  });
+
+  test("ends with its lifetime, where that is sooner", async () => {
+    const options = { secretKey, now, lifetime: 60, idleTimeout: 3600 };
+    expect(atob((await token({}, options)).split(".")[1] ?? "")).toContain(
+      `"exp":${NOW / 1000 + 60}`,
+    );
   });
 
   test("a forged one has the claims that were asked for", async () => {
