@@ -144,8 +144,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const state = stateOf(session);
     if (!state.isCommitted) {
-      state.isCommitted = true;
       const line = commitState(committer, state);
+      state.isCommitted = true;
       if (line === undefined) return withSession(response, state.isTouched, undefined);
       commits.set(session, line);
     }
