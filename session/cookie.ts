@@ -32,13 +32,25 @@ export const COOKIE_LIMIT = 4096;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 6265 §4.1.1, `path-value`, and as browsers ask it starts with a slash. */
 const PATH = /^\/[\x20-\x3A\x3C-\x7E]*$/;
-/** RFC 1034 §3.5, and a leading dot, which browsers ignore. */
-const DOMAIN = /^\.?[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?$/;
+/** RFC 1034 §3.5. */
+const LABEL = "[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?";
+/** Labels, and a leading dot, which browsers ignore. */
+const DOMAIN = new RegExp(`^\\.?${LABEL}(?:\\.${LABEL})*$`);
 /** RFC 6265bis §5.6: a browser ignores an attribute of more than this many bytes. */
 const ATTRIBUTE_LIMIT = 1024;
+/** Every option there is, with its type: `"false"` is no boolean, and would mean true. */
+const TYPES: ReadonlyMap<string, string> = new Map<keyof CookieOptions, string>([
+  ["name", "string"],
+  ["path", "string"],
+  ["domain", "string"],
+  ["sameSite", "string"],
+  ["secure", "boolean"],
+  ["partitioned", "boolean"],
+]);
 
 /** Checks the options once, and gives the cookie. Throws `SessionOptionsError`. */
 export function createCookie(options: CookieOptions = {}): Cookie {
+  checkTypes(options);
   const { path = "/", domain, sameSite = "Lax", secure = true, partitioned = false } = options;
   const isHostOnly = secure && path === "/" && domain === undefined;
   const name = options.name ?? (isHostOnly ? "__Host-Http-session" : "session");
@@ -61,6 +73,17 @@ export function createCookie(options: CookieOptions = {}): Cookie {
     partitioned ? "; Partitioned" : "",
   ];
   return Object.freeze({ name, attributes: attributes.join("") });
+}
+
+function checkTypes(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new SessionOptionsError("Cannot use option cookie: it is no object");
+  }
+  for (const [option, value] of Object.entries(options)) {
+    const type = TYPES.get(option);
+    check(type !== undefined, option, value, "there is no option of that name");
+    check(value === undefined || typeof value === type, option, value, `it is no ${type}`);
+  }
 }
 
 /** Browsers drop a cookie whose prefix promises what its attributes don't keep, in any case. */

@@ -83,6 +83,7 @@ describe("a wrong option throws at once, in one line that names it", () => {
     ["name", { name: "é" }],
     ["name", { name: "a".repeat(257) }],
     ["name", { name: 5 }],
+    ["name", { name: null }],
     ["name", { name: "__Host-id", secure: false }],
     ["name", { name: "__Host-id", path: "/app" }],
     ["name", { name: "__host-id", domain: "example.com" }],
@@ -104,19 +105,32 @@ describe("a wrong option throws at once, in one line that names it", () => {
     ["domain", { domain: "example.com:8080" }],
     ["domain", { domain: "-example.com" }],
     ["domain", { domain: "example.com." }],
+    ["domain", { domain: "example..com" }],
     ["domain", { domain: "a".repeat(256) }],
+    ["domain", { domain: null }],
     ["sameSite", { sameSite: "lax" }],
     ["sameSite", { sameSite: "" }],
     ["sameSite", { sameSite: null }],
     ["sameSite", { sameSite: false }],
     ["sameSite", { sameSite: "None", secure: false }],
+    ["secure", { secure: "false" }],
+    ["secure", { secure: 1 }],
+    ["secure", { secure: null }],
+    ["partitioned", { partitioned: "false" }],
     ["partitioned", { partitioned: true, secure: false }],
+    ["samesite", { samesite: "Strict" }],
+    ["httpOnly", { httpOnly: false }],
+    ["maxAge", { maxAge: 60 }],
   ])("%s of %j", async (option, options) => {
     const error = await errorOf(() => createCookie(untyped(options)));
     expect(error).toBeInstanceOf(SessionOptionsError);
     expect(String(error)).toMatch(
       new RegExp(`^SessionOptionsError: [^\\n]*\\bcookie\\.${option}\\b[^\\n]*$`),
     );
+  });
+
+  test.each([null, "session", 5, true])("%j in place of the options", (options) => {
+    expect(() => createCookie(untyped(options))).toThrow(SessionOptionsError);
   });
 });
 
