@@ -1,4 +1,5 @@
 import { base64url, calculateJwkThumbprint } from "jose";
+import { isList } from "./entries.ts";
 import { SessionOptionsError } from "./errors.ts";
 
 /** A secret: a string stands for its UTF-8 bytes. */
@@ -19,6 +20,9 @@ const MINIMUM_DIFFERENT_BYTES = 8;
 /** 48 bits of the thumbprint: enough to name one key of a few, too little to be one. */
 const KID_LENGTH = 8;
 
+/** What an environment or a file of settings gives where nobody set a key. */
+const MISSING: ReadonlySet<unknown> = new Set([null, ""]);
+
 /** What stands in examples to be replaced: a key that contains it is in somebody's repository. */
 const PLACEHOLDER =
   /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this|it)|your[-_ ]?(?:secret|key)|placeholder|insert[-_ ]|192b9bdd22ab9ed4d12e236c78afcb9a/i;
@@ -31,13 +35,16 @@ export function checkSecrets(
   secretKey: Secret | undefined,
   fallbacks: Secret | readonly Secret[] = [],
 ): readonly Uint8Array<ArrayBuffer>[] {
-  if (secretKey === undefined || secretKey.length === 0) {
+  if (secretKey === undefined || MISSING.has(secretKey)) {
     throw new SessionOptionsError(
       "Cannot use secretKey: it is missing. Make one of 32 random bytes and keep it out of the code",
     );
   }
-  const list: readonly Secret[] =
+  const list: unknown =
     typeof fallbacks === "string" || fallbacks instanceof Uint8Array ? [fallbacks] : fallbacks;
+  if (!isList(list)) {
+    throw new SessionOptionsError("Cannot use secretKeyFallbacks: it is neither a key nor a list");
+  }
   const secrets = [checkSecret(secretKey, "secretKey")];
   for (const [index, fallback] of list.entries()) {
     const bytes = checkSecret(fallback, `secretKeyFallbacks[${index}]`);
@@ -65,7 +72,7 @@ function checkSecret(secret: unknown, option: string): Uint8Array<ArrayBuffer> {
   if (new Set(bytes).size < MINIMUM_DIFFERENT_BYTES) {
     fail(`it has fewer than ${MINIMUM_DIFFERENT_BYTES} different bytes, so it is not random`);
   }
-  if (typeof secret === "string" && PLACEHOLDER.test(secret)) {
+  if (PLACEHOLDER.test(new TextDecoder().decode(bytes))) {
     fail("it is a placeholder. Make one of 32 random bytes");
   }
   return new Uint8Array(bytes);
