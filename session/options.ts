@@ -89,6 +89,8 @@ export interface Settings<Data extends object> {
 const DAY = 24 * 60 * 60;
 const DEFAULT_LIFETIME = 30 * DAY;
 const DEFAULT_IDLE_TIMEOUT = 7 * DAY;
+/** A century: dates and stores count that far. */
+const LONGEST = 36_500 * DAY;
 
 /** Every option there is: one that is written wrong is not taken for one that is left out. */
 const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
@@ -106,17 +108,21 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
 
 /** Checks the options once. Throws `SessionOptionsError`. */
 export function checkOptions<Data extends object>(options: SessionOptions<Data>): Settings<Data> {
+  if (!isObject(options))
+    throw new SessionOptionsError("Cannot use the options: they are no object");
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) fail(name, "there is no option of that name");
   }
   const { dataIn = "cookie", now = Date.now, adopt, onEvent = ignore } = options;
   const secrets = checkSecrets(options.secretKey, options.secretKeyFallbacks);
-  const lifetime = checkSeconds("lifetime", options.lifetime ?? DEFAULT_LIFETIME);
-  const idleTimeout = options.idleTimeout ?? Math.min(DEFAULT_IDLE_TIMEOUT, lifetime);
+  const { lifetime = DEFAULT_LIFETIME } = options;
+  checkSeconds("lifetime", lifetime);
+  const { idleTimeout = Math.min(DEFAULT_IDLE_TIMEOUT, lifetime) } = options;
   checkSeconds("idleTimeout", idleTimeout);
   if (dataIn !== "cookie" && dataIn !== "store") fail("dataIn", `it is "cookie" or "store"`);
-  for (const [name, value] of Object.entries({ now, onEvent, ...(adopt && { adopt }) })) {
-    if (typeof value !== "function") fail(name, "it is no function");
+  for (const [name, value] of Object.entries({ now, onEvent, adopt })) {
+    const isLeftOut = name === "adopt" && value === undefined;
+    if (typeof value !== "function" && !isLeftOut) fail(name, "it is no function");
   }
   const store = options.store === undefined ? memoryStore({ now }) : options.store;
   if (store !== null && (typeof store.get !== "function" || typeof store.replace !== "function")) {
@@ -137,11 +143,14 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   });
 }
 
-function checkSeconds(name: string, seconds: number): number {
-  if (!Number.isSafeInteger(seconds) || seconds < 1) {
-    fail(name, "it is no whole number of seconds from 1");
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function checkSeconds(name: string, seconds: number): void {
+  if (!Number.isSafeInteger(seconds) || seconds < 1 || seconds > LONGEST) {
+    fail(name, `it is no whole number of seconds from 1 to ${LONGEST}`);
   }
-  return seconds;
 }
 
 function fail(name: string, state: string): never {
