@@ -216,7 +216,9 @@ function number(value: unknown): number {
 }
 
 function written(value: unknown): Written {
-  if (!isList(value)) throw new TypeError("Cannot read an entry: it is no pair");
+  if (!isList(value) || value.length !== 2) {
+    throw new TypeError("Cannot read an entry: it is no pair");
+  }
   const [version, json] = value;
   return { version: number(version), text: JSON.stringify(json) };
 }

@@ -1,4 +1,4 @@
-import type { Snapshot } from "./entries.ts";
+import { isList, type Snapshot } from "./entries.ts";
 import { SessionStoreError } from "./errors.ts";
 import { chain, type MaybePromise, type Patience, within } from "./maybe.ts";
 import {
@@ -41,7 +41,11 @@ export interface Records {
 /** Gives the records that `store` keeps; without a store there are none, and every cookie is good. */
 export function createRecords(store: Store | null, dataIn: DataIn): Records {
   function get(keys: readonly string[], patience: Patience): MaybePromise<readonly Value[]> {
-    return store === null ? [] : ask(() => store.get(keys), patience);
+    if (store === null) return [];
+    return chain(
+      ask(() => store.get(keys), patience),
+      (values) => checkValues(values, keys),
+    );
   }
 
   function view(cookie: Snapshot, patience: Patience): MaybePromise<View> {
@@ -77,18 +81,21 @@ export function createRecords(store: Store | null, dataIn: DataIn): Records {
   ): MaybePromise<boolean> {
     if (store === null) return true;
     const ttl = timeToLive(record, long, dataIn);
-    return ask(() => store.replace(id, text, formatRecord(id, record), ttl), patience);
+    const answer = ask(() => store.replace(id, text, formatRecord(id, record), ttl), patience);
+    return chain(answer, checkReplaced);
   }
 
   async function setGeneration(key: string, generation: string, seconds: number): Promise<void> {
     if (store === null) return;
     const patience = { left: STORE_DEADLINE };
     const next = formatValue(key, JSON.stringify(generation));
-    let isReplaced = false;
-    while (!isReplaced) {
+    const deadline = performance.now() + STORE_DEADLINE;
+    do {
       const [previous] = await get([key], patience);
-      isReplaced = await ask(() => store.replace(key, previous, next, seconds), patience);
-    }
+      const answer = ask(() => store.replace(key, previous, next, seconds), patience);
+      if (await chain(answer, checkReplaced)) return;
+    } while (performance.now() < deadline);
+    throw new SessionStoreError("other requests kept changing the subject");
   }
 
   return { view, generation: generationOf, replace, setGeneration };
@@ -96,10 +103,36 @@ export function createRecords(store: Store | null, dataIn: DataIn): Records {
 
 type Value = string | undefined;
 
+/** A store that breaks its contract is not taken for one that knows of no ending. */
+function checkValues(values: unknown, keys: readonly string[]): readonly Value[] {
+  if (!isList(values) || values.length !== keys.length || !values.every(isValue)) {
+    throw new SessionStoreError("it did not give a string or undefined for each key");
+  }
+  return values;
+}
+
+function isValue(value: unknown): value is Value {
+  return value === undefined || typeof value === "string";
+}
+
+function checkReplaced(answer: unknown): boolean {
+  if (typeof answer === "boolean") return answer;
+  throw new SessionStoreError("it did not say whether it replaced the value");
+}
+
 function parseGeneration(key: string, value: Value): string | undefined {
   if (value === undefined) return undefined;
-  const generation: unknown = JSON.parse(parseValue(key, value));
-  return typeof generation === "string" ? generation : undefined;
+  const generation = parseText(parseValue(key, value));
+  if (typeof generation === "string") return generation;
+  throw new SessionStoreError("its generation is not one of ours");
+}
+
+function parseText(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asks the store as long as there is patience. Whatever it throws is a `SessionStoreError`. */
