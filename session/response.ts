@@ -20,13 +20,14 @@ export function withSession(
 }
 
 /**
- * A response with a body is sent once, and so is nobody else's: it needs no copy for this. What has
- * no body is told by its status, because to ask for a body would make a stream of it.
+ * The response itself, since `Vary` does no harm on it; a copy of a redirect or an answer without
+ * content, which are often constants. Whether there is a body is not looked at: that costs more than
+ * all of this, and Bun then sends a string as `application/octet-stream`.
  */
 function withVary(response: Response): Response {
   const { status } = response;
-  const isShareable = status >= 300 || status === 204 || status === 205;
-  const own = isShareable ? copyOf(response) : response;
+  const isOftenShared = (status >= 300 && status < 400) || status === 204 || status === 205;
+  const own = isOftenShared ? copyOf(response) : response;
   try {
     addVary(own.headers);
     return own;
@@ -46,14 +47,12 @@ function addVary(headers: Headers): void {
 
 /**
  * A copy with headers of its own, that can be changed. Bun adds the type of a body that is a string
- * only as it sends it, and knows of it in a clone alone; the original's half of the clone is
- * cancelled so that it keeps nothing.
+ * only as it sends it, and knows of it in a clone alone, made before `body` is looked at; the
+ * original's half of the clone is cancelled so that it keeps nothing.
  */
 function copyOf(response: Response): Response {
-  const { body, headers } = response;
-  if (body === null || headers.has("content-type") || !isMutable(headers)) {
-    return new Response(body, response);
-  }
+  const isTyped = response.headers.has("content-type");
+  if (isTyped || !isMutable(response.headers)) return new Response(response.body, response);
   const clone = response.clone();
   void response.body?.cancel();
   return clone;
