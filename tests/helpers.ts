@@ -1,4 +1,10 @@
-import type { Session } from "../session/mod.ts";
+import {
+  createSessions,
+  type Session,
+  type SessionEvent,
+  type SessionOptions,
+  type Sessions,
+} from "../session/mod.ts";
 
 /** The secrets of the tests: nobody else's. */
 export const SECRET = "kq2V-3xJ9_wTz7LmPbY4cRhN8sGdF6uA";
@@ -65,4 +71,36 @@ export class Jar {
 /** A page that shows what the session holds. */
 export function show<Data extends object>(_: Request, session: Session<Data>): Response {
   return Response.json(session.toJSON());
+}
+
+/** An application with a clock that goes by hand, and what it was told. */
+export interface App {
+  readonly sessions: Sessions;
+  readonly events: SessionEvent[];
+  readonly advance: (seconds: number) => void;
+  /** A browser's request whose handler does this. */
+  readonly visit: (jar: Jar, act?: (session: Session) => unknown) => Promise<Response>;
+  /** What the session of this cookie holds: a copy's request, whose answer nobody keeps. */
+  readonly look: (cookie: string | undefined) => Promise<Record<string, unknown>>;
+}
+
+/** An application with these options. */
+export function createApp(options: Partial<SessionOptions> = {}): App {
+  const { now, advance } = createClock();
+  const events: SessionEvent[] = [];
+  const onEvent = (event: SessionEvent): void => void events.push(event);
+  const sessions = createSessions({ secretKey: SECRET, now, onEvent, ...options });
+  return {
+    sessions,
+    events,
+    advance,
+    visit: (jar, act) =>
+      jar.send(
+        sessions.handler(async (request, session) => {
+          await act?.(session);
+          return show(request, session);
+        }),
+      ),
+    look: async (cookie) => ({ ...(await sessions.open(requestWith(cookie))).toJSON() }),
+  };
 }
