@@ -51,6 +51,7 @@ describe("what a record says of a cookie of version 10 that holds a and b", () =
     ["a record of the cookie's own write", recordOf({ version: 10, set: { a: [10, "1"] } })],
     ["an older record", recordOf({ version: 5, set: { a: [5, "0"] }, gone: { b: 5 } })],
     ["a newer record without news", recordOf({ set: { a: [10, "1"] }, gone: { b: 9, c: 20 } })],
+    ["a removal by the cookie's own write", recordOf({ gone: { a: 10 } })],
     ["a floor that the cookie is on", recordOf({ floor: 10 })],
   ])("%s: the very same session", (_, record) => {
     const reading = readRecord(cookie, record, "cookie");
