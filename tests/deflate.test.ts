@@ -42,8 +42,11 @@ describe("the limit", () => {
   test("stops a bomb before it is inflated", async () => {
     const bomb = new Uint8Array(deflateRawSync(new Uint8Array(100 * 1024 * 1024)));
     const start = performance.now();
+    inflateRawSync(bomb);
+    const whole = performance.now() - start;
+    const startBounded = performance.now();
     expect(await inflate(bomb, LIMIT)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(100);
+    expect(performance.now() - startBounded).toBeLessThan(whole / 2);
   });
 });
 
