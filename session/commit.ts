@@ -214,7 +214,8 @@ async function start(commit: Commit, entries: Entries, startedAt: number): Promi
   const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
   const line = await sign(commit, next);
   if (settings.dataIn === "store") {
-    const write = { previous: undefined, present: NO_ENTRIES, entries, version: now };
+    const removed = new Set<string>();
+    const write = { previous: undefined, present: NO_ENTRIES, entries, removed, version: now };
     const long = longOf(commit, next.endsAt);
     const record = nextRecord({ ...write, isRaced: false, long, dataIn: "store" });
     const isPut = await records.replace(id, state.started, record, long, state.patience);
@@ -259,7 +260,9 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
   const line = await sign(commit, next);
   const long = longOf(commit, Math.max(cookie.endsAt, next.endsAt));
   const { dataIn } = settings;
-  const write = { previous, present: present.entries, entries, version, isRaced, long, dataIn };
+  const { removed } = commit.changes;
+  const times = { version, isRaced, long };
+  const write = { previous, present: present.entries, entries, removed, ...times, dataIn };
   const isPut = await records.replace(
     cookie.id,
     view.text,

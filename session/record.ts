@@ -101,6 +101,8 @@ export interface Write {
   /** The entries before and after the write. */
   readonly present: Entries;
   readonly entries: Entries;
+  /** What the request removed: it may have seen names that the present no longer shows. */
+  readonly removed: ReadonlySet<string>;
   readonly version: number;
   /** Whether another write came between this request's cookie and this one. */
   readonly isRaced: boolean;
@@ -111,12 +113,12 @@ export interface Write {
 
 /** The record after a write: a removed name leaves `set` for `gone`, a set name keeps its `gone`. */
 export function nextRecord(write: Write): LiveRecord {
-  const { previous, present, entries, version, isRaced, dataIn } = write;
+  const { previous, present, entries, removed, version, isRaced, dataIn } = write;
   const oldest = version - write.long * 1000;
   if (dataIn === "store") return wholeRecord(write);
   const gone = new Map(previous?.gone);
   const set = new Map(previous?.set);
-  for (const name of present.keys()) {
+  for (const name of [...present.keys(), ...removed]) {
     if (entries.has(name)) continue;
     gone.set(name, version);
     set.delete(name);
