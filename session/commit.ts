@@ -51,6 +51,8 @@ interface Commit extends Committer {
 /** The commit of a session that came with a cookie. */
 interface LiveCommit extends Commit {
   readonly token: VerifiedToken;
+  /** The version of the last write that the request saw. */
+  readonly seen: number;
   readonly isModified: boolean;
 }
 
@@ -81,8 +83,10 @@ export function commitState(
   const modified = isModified(state, changes);
   if (isIdle && !modified) return undefined;
   const commit = { ...committer, state, changes, now };
-  if (origin.kind === "live")
-    return settle({ ...commit, token: origin.token, isModified: modified });
+  if (origin.kind === "live") {
+    const { token, version } = origin;
+    return settle({ ...commit, token, seen: version, isModified: modified });
+  }
   if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
   return drop(commit, origin.id);
 }
@@ -157,7 +161,8 @@ function report({ state, settings }: Commit, event: SessionEvent): void {
 async function write(commit: LiveCommit, view: Live): Promise<Result> {
   const { state, changes, settings, token } = commit;
   const before = view.present.entries;
-  const applied = apply(state.isDestroyed ? NO_ENTRIES : before, changes);
+  const wasRemoved = (name: string): boolean => (view.record?.gone.get(name) ?? 0) > commit.seen;
+  const applied = apply(state.isDestroyed ? NO_ENTRIES : before, changes, wasRemoved);
   const entries = await withSubject(commit, applied.entries);
   if (applied.isDropped) drop(commit, token.snapshot.id);
   const hadKeys = hasKeys(before) || hasKeys(token.snapshot.entries);

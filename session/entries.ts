@@ -137,18 +137,20 @@ export function latestFlashes(flashes: readonly Flash[]): Flash[] {
 
 /**
  * Puts one request's changes on the present entries. What the request did not see stands, and a
- * change inside a value that another request removed meanwhile is dropped.
+ * change inside a value that another request removed meanwhile is dropped, even where a third one
+ * set the key again: it would bring the rest of the removed value back.
  */
 export function apply(
   present: Entries,
   changes: Changes,
+  wasRemoved: (name: string) => boolean = () => false,
 ): { readonly entries: Entries; readonly isDropped: boolean } {
   const entries = new Map(present);
   let isDropped = false;
   for (const name of changes.removed) entries.delete(name);
   for (const [name, text] of changes.set) entries.set(name, text);
   for (const [name, text] of changes.changedInside) {
-    if (entries.has(name)) entries.set(name, text);
+    if (entries.has(name) && !wasRemoved(name)) entries.set(name, text);
     else isDropped = true;
   }
   if (changes.takenFlashes.length + changes.addedFlashes.length > 0) {

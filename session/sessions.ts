@@ -121,11 +121,11 @@ export function createSessions<Data extends object = Record<string, unknown>>(
 
   function openToken(token: VerifiedToken): MaybePromise<Session<Data>> {
     const patience = { left: STORE_DEADLINE };
-    return chain(records.view(token.snapshot, patience), (view) =>
-      view.end === undefined
-        ? create({ kind: "live", token, present: view.present }, patience)
-        : openEnded(token.snapshot, view),
-    );
+    return chain(records.view(token.snapshot, patience), (view) => {
+      if (view.end !== undefined) return openEnded(token.snapshot, view);
+      const version = Math.max(token.snapshot.version, view.record?.version ?? 0);
+      return create({ kind: "live", token, present: view.present, version }, patience);
+    });
   }
 
   function openEnded(

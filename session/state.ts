@@ -29,7 +29,13 @@ export type Origin =
   | { readonly kind: "new" }
   /** The id was given up for a new one moments ago, by a request that overlaps this one. */
   | { readonly kind: "overtaken"; readonly id: string }
-  | { readonly kind: "live"; readonly token: VerifiedToken; readonly present: Snapshot };
+  | {
+      readonly kind: "live";
+      readonly token: VerifiedToken;
+      readonly present: Snapshot;
+      /** The version of the last write that `present` shows. */
+      readonly version: number;
+    };
 
 /** A session from the inside, for `open` and `commit`. */
 export interface SessionState {
