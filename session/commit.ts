@@ -256,7 +256,8 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
   const { present, record: previous } = view;
   const version = nextVersion(settings.now(), cookie, previous);
   const isSlow = settings.store !== null && now - state.openedAt > WINDOW * 1000;
-  const isRaced = isSlow || (previous?.version ?? 0) > cookie.version;
+  // A copy without the subject has to be told of it for long: endAll ends it with the others.
+  const isRaced = isSlow || hasNewSubject(state) || (previous?.version ?? 0) > cookie.version;
   const made = snapshot(
     { id: cookie.id, startedAt: present.startedAt, endsAt: 0, version },
     entries,
