@@ -159,7 +159,7 @@ function report({ state, settings }: Commit, event: SessionEvent): void {
 
 /** Puts the changes on what is there now, and tells store and browser. */
 async function write(commit: LiveCommit, view: Live): Promise<Result> {
-  const { state, changes, settings, token } = commit;
+  const { state, changes, token } = commit;
   const before = view.present.entries;
   const wasRemoved = (name: string): boolean => (view.record?.gone.get(name) ?? 0) > commit.seen;
   const applied = apply(state.isDestroyed ? NO_ENTRIES : before, changes, wasRemoved);
@@ -173,10 +173,8 @@ async function write(commit: LiveCommit, view: Live): Promise<Result> {
   }
   if (state.isRegenerated) return end(commit, view, "moved", entries);
   if (isWorthKeeping(entries)) return update(commit, view, entries);
-  // Flashes that were read, and nothing else: a copy of the cookie brings back no more than those.
-  return settings.dataIn === "store"
-    ? end(commit, view, "over", NO_ENTRIES)
-    : { line: deleteCookie(settings.cookie) };
+  // Flashes that were read, and nothing else.
+  return end(commit, view, "over", NO_ENTRIES);
 }
 
 /** Whether a browser without a session is to get one for these entries. */
