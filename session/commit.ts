@@ -118,14 +118,28 @@ async function settle(commit: LiveCommit): Promise<string | undefined> {
 }
 
 async function tryOnce(commit: LiveCommit): Promise<Result> {
+  const { token, state, records } = commit;
   try {
-    const view = await commit.records.view(commit.token.snapshot, commit.state.patience);
-    return view.end === undefined ? await write(commit, view) : await afterEnd(commit, view);
+    const view = await records.view(token.snapshot, state.patience);
+    if (view.end !== undefined) return await afterEnd(commit, view);
+    if (!isOutlived(commit, view)) return await write(commit, view);
+    return state.isDestroyed || state.isRegenerated
+      ? await write(commit, { ...view, present: snapshot(view.present, NO_ENTRIES) })
+      : await afterEnd(commit, { end: "over", since: 0, text: view.text });
   } catch (error) {
     // A cookie that is only refreshed can be refreshed another time.
     if (!commit.isModified && error instanceof SessionStoreError) return NONE;
     throw error;
   }
+}
+
+/**
+ * Whether the handler took so long that its cookie expired, and the store may have forgotten since
+ * what it knew of it: that its session was ended, say.
+ */
+function isOutlived({ token, now, settings }: LiveCommit, { record }: Live): boolean {
+  const isOver = now >= (token.snapshot.endsAt + WINDOW) * 1000;
+  return isOver && record === undefined && settings.store !== null;
 }
 
 /** The session was ended while the request ran, or a copy of its cookie came late. */
