@@ -175,8 +175,11 @@ function report({ state, settings }: Commit, event: SessionEvent): void {
 async function write(commit: LiveCommit, view: Live): Promise<Result> {
   const { state, changes, token } = commit;
   const before = view.present.entries;
-  const wasRemoved = (name: string): boolean => (view.record?.gone.get(name) ?? 0) > commit.seen;
-  const applied = apply(state.isDestroyed ? NO_ENTRIES : before, changes, wasRemoved);
+  const applied = apply(
+    state.isDestroyed ? NO_ENTRIES : before,
+    changes,
+    removedBefore(commit, view),
+  );
   const entries = await withSubject(commit, applied.entries);
   if (applied.isDropped) drop(commit, token.snapshot.id);
   const hadKeys = hasKeys(before) || hasKeys(token.snapshot.entries);
@@ -189,6 +192,17 @@ async function write(commit: LiveCommit, view: Live): Promise<Result> {
   if (isWorthKeeping(entries)) return update(commit, view, entries);
   // Flashes that were read, and nothing else.
   return end(commit, view, "over", NO_ENTRIES);
+}
+
+/**
+ * Tells which names were removed since the request saw them. Not all that is no longer there was: a
+ * value that the record alone showed goes with it.
+ */
+function removedBefore(commit: LiveCommit, view: Live): (name: string) => boolean {
+  const isWhole = commit.settings.dataIn === "store" || isOutlived(commit, view);
+  return isWhole
+    ? (name) => !view.present.entries.has(name)
+    : (name) => (view.record?.gone.get(name) ?? 0) > commit.seen;
 }
 
 /** Whether a browser without a session is to get one for these entries. */

@@ -143,14 +143,14 @@ export function latestFlashes(flashes: readonly Flash[]): Flash[] {
 export function apply(
   present: Entries,
   changes: Changes,
-  wasRemoved: (name: string) => boolean = () => false,
+  wasRemoved: (name: string) => boolean = (name) => !present.has(name),
 ): { readonly entries: Entries; readonly isDropped: boolean } {
   const entries = new Map(present);
   let isDropped = false;
   for (const name of changes.removed) entries.delete(name);
   for (const [name, text] of changes.set) entries.set(name, text);
   for (const [name, text] of changes.changedInside) {
-    if (entries.has(name) && !wasRemoved(name)) entries.set(name, text);
+    if (!wasRemoved(name)) entries.set(name, text);
     else isDropped = true;
   }
   if (changes.takenFlashes.length + changes.addedFlashes.length > 0) {
