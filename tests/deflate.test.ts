@@ -38,16 +38,6 @@ describe("the limit", () => {
     const inflated = await inflate(await deflate(new Uint8Array(length)), LIMIT);
     expect(inflated?.length).toBe(isTaken ? length : undefined);
   });
-
-  test("stops a bomb before it is inflated", async () => {
-    const bomb = new Uint8Array(deflateRawSync(new Uint8Array(100 * 1024 * 1024)));
-    const start = performance.now();
-    inflateRawSync(bomb);
-    const whole = performance.now() - start;
-    const startBounded = performance.now();
-    expect(await inflate(bomb, LIMIT)).toBeUndefined();
-    expect(performance.now() - startBounded).toBeLessThan(whole / 2);
-  });
 });
 
 test.each<[string, Uint8Array<ArrayBuffer>]>([

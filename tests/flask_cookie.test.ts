@@ -218,7 +218,7 @@ describe("what is no session of this app is undefined", () => {
 
   test("any other text", async () => {
     const unit = fc.constantFrom(
-      ..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+      ...Array.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
     );
     const part = fc.string({ unit, maxLength: 12 });
     const text = fc.oneof(
@@ -297,11 +297,9 @@ describe("flaskCookie", () => {
     expect(await typed(requestWith(`session=${cookies.wrong_key}`))).toBeUndefined();
   });
 
-  test("looks through a header of blanks in linear time", () => {
-    const blanks = " \t".repeat(50_000);
-    const started = performance.now();
+  test("looks through 8 MB of blanks, which takes for ever where the cost is not linear", () => {
+    const blanks = " \t".repeat(2_000_000);
     expect(adopt(requestWith(`session=${blanks}a${blanks}b`))).toBeUndefined();
-    expect(performance.now() - started).toBeLessThan(500);
   });
 });
 

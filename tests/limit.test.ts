@@ -120,15 +120,13 @@ describe("E10: a flood from many addresses", () => {
     expect(takes(limit, "a", 2)).toEqual([0, 20]);
   });
 
-  test("costs time in proportion to its size", () => {
+  test("is counted, which takes for ever where each attempt looks at all addresses", () => {
     const limit = frozen({ rate: 10, maxAddresses: 20_000 });
-    const start = performance.now();
     // Four times as many addresses as there is room for, every one of them for the first time.
     for (let i = 0; i < 80_000; i++) {
-      limit.take(`address ${i}`);
+      expect(limit.take(`address ${i}`)).toBeLessThanOrEqual(70);
       limit.pass(0.004);
     }
-    expect(performance.now() - start).toBeLessThan(2000); // about 100 ms
   });
 });
 

@@ -130,6 +130,7 @@ describe("the record after a write", () => {
     previous: undefined,
     present: entriesOf({ a: "1", b: "2" }),
     entries: entriesOf({ a: "1", b: "2" }),
+    removed: new Set(),
     version: 1_000_000,
     isRaced: false,
     long: 900,

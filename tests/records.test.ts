@@ -148,11 +148,9 @@ describe("a store that fails is a SessionStoreError, for every question", () => 
       () => records.replace(ID, undefined, { version: 1, end: "over" }, 60, patience()),
       () => records.setGeneration(SUBJECT_KEY, "new", 60),
     ];
-    const start = performance.now();
     const errors = await Promise.all(questions.map(errorOf));
     for (const error of errors) expect(error).toBeInstanceOf(SessionStoreError);
     expect(errors[0]).toMatchObject({ code: "ERR_SESSION_STORE" });
-    expect(performance.now() - start).toBeLessThan(10 * STORE_DEADLINE);
   });
 
   test("keeps the store's own error as the cause", async () => {
