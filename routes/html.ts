@@ -92,7 +92,8 @@ export function problem(
   return page(title, body, { ...init, status });
 }
 
-/** After a form was taken: the browser gets `path` anew (RFC 9110 §15.4.4). */
+/** After a form was taken: the browser gets `path` anew (RFC 9110 §15.4.4), each time. */
 export function seeOther(path: string): Response {
-  return new Response(null, { status: 303, headers: { location: path } });
+  const headers = { location: path, "cache-control": "no-store" };
+  return new Response(null, { status: 303, headers });
 }
