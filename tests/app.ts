@@ -1,4 +1,4 @@
-import { type AppOptions, createApp } from "../routes/mod.ts";
+import { type AppOptions, createApp, type Peers } from "../routes/mod.ts";
 import { parseTrustedProxies } from "../routes/address.ts";
 import { createLog } from "../routes/log.ts";
 import { memoryStore } from "../session/mod.ts";
@@ -12,7 +12,7 @@ export const KEY = "q8Zb1nK0vWc5xY7rT2mL9dP4sH6jF3aGeU-oI_hXyBk";
 /** The application, with what it logged. */
 export interface TestApp {
   readonly lines: string[];
-  readonly send: (request: Request) => Promise<Response>;
+  readonly send: (request: Request, peers?: Peers) => Promise<Response>;
 }
 
 /** An application with a store of its own and no limit of attempts. */
@@ -33,7 +33,7 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
     ...options,
   });
   // As Bun's server does with `fetch` and `error`.
-  return { lines, send: async (request) => app.fetch(request).catch(app.error) };
+  return { lines, send: async (request, peers) => app.fetch(request, peers).catch(app.error) };
 }
 
 /** A form: its fields, or the body to the letter. */
