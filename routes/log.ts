@@ -20,26 +20,52 @@ interface Note {
   readonly fields: Fields;
 }
 
+/** What a request noted so far. Its code may run on after its line was written. */
+interface Notes {
+  readonly list: Note[];
+  isWritten: boolean;
+}
+
 /** Makes a log whose lines go to `write`, for people (`text`) or for programs (`json`). */
 export function createLog(format: "text" | "json", write: (line: string) => void): Log {
-  const present = new AsyncLocalStorage<Note[]>();
+  const present = new AsyncLocalStorage<Notes>();
   const toLine = format === "json" ? jsonLine : textLine;
+
+  function put(notes: readonly Note[], fields: Fields): void {
+    write(toLine(notes, fields).replaceAll(UNFIT, escape));
+  }
 
   return {
     note(event, fields = {}) {
       const notes = present.getStore();
-      if (notes === undefined) write(toLine([{ event, fields }], {}));
-      else notes.push({ event, fields });
+      if (notes === undefined || notes.isWritten) put([{ event, fields }], {});
+      else notes.list.push({ event, fields });
     },
     async request(answer, fields) {
-      const notes: Note[] = [];
+      const notes: Notes = { list: [], isWritten: false };
       try {
         return await present.run(notes, answer);
       } finally {
-        if (notes.length > 0) write(toLine(notes, fields()));
+        notes.isWritten = true;
+        if (notes.list.length > 0) put(notes.list, fields());
       }
     },
   };
+}
+
+/** What an error tells: its message, and its code where it has one. */
+export function errorFields(error: unknown): Fields {
+  if (!(error instanceof Error)) return { error: String(error) };
+  const { message } = error;
+  return "code" in error ? { error: message, code: String(error.code) } : { error: message };
+}
+
+/** What some terminals take for the end of a line, for a command or for a turn of the text. */
+const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** As JSON would write the character, had it to. */
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function jsonLine(notes: readonly Note[], fields: Fields): string {

@@ -1,5 +1,10 @@
 import type { BlockList } from "node:net";
-import { createSessions, type MaybePromise, type Store } from "../session/mod.ts";
+import {
+  createSessions,
+  type MaybePromise,
+  type SessionEvent,
+  type Store,
+} from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
 import { clientAddress } from "./address.ts";
 import type { Data, Route } from "./data.ts";
@@ -8,7 +13,7 @@ import * as health from "./health.ts";
 import { problem, SECURITY_HEADERS } from "./html.ts";
 import * as index from "./index.ts";
 import { createLimit } from "./limit.ts";
-import type { Log } from "./log.ts";
+import { errorFields, type Log } from "./log.ts";
 import * as login from "./login.ts";
 import * as logout from "./logout.ts";
 
@@ -50,9 +55,9 @@ export interface Peers {
 
 /** The whole application. */
 export interface App {
-  /** Answers a request. */
+  /** Answers a request, with a page that says nothing about us where that fails. */
   readonly fetch: (request: Request, peers?: Peers) => Promise<Response>;
-  /** Answers where `fetch` threw: says nothing about us, and leaves the reason to the log. */
+  /** That page, for what goes wrong outside of `fetch`. The reason is left to the log. */
   readonly error: (error: unknown) => Response;
 }
 
@@ -67,7 +72,7 @@ export function createApp(options: AppOptions): App {
     lifetime,
     idleTimeout,
     cookie: { secure: isSecure },
-    onEvent: ({ type, ...fields }) => log.note(type, fields),
+    onEvent: tell,
   });
   const attempts = createLimit({ rate: options.loginRate });
   const origins = publicOrigin === undefined ? {} : { publicOrigin };
@@ -75,6 +80,12 @@ export function createApp(options: AppOptions): App {
   const headers = isSecure
     ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
     : SECURITY_HEADERS;
+
+  function tell({ type, ...fields }: SessionEvent): void {
+    if (!("id" in fields)) return log.note(type, fields);
+    const { id, ...rest } = fields;
+    log.note(type, { session: shortHash(id), ...rest });
+  }
 
   function addressOf(request: Request, peers: Peers | undefined): string {
     const peer = peers?.requestIP(request)?.address ?? "127.0.0.1";
@@ -103,6 +114,21 @@ export function createApp(options: AppOptions): App {
     return sessions.handler((incoming, session) => route(incoming, session, context))(request);
   }
 
+  async function answerAlways(request: Request, peers: Peers | undefined): Promise<Response> {
+    try {
+      const response = await answer(request, peers);
+      if (response.status === 503) log.note("unavailable");
+      return response;
+    } catch (error) {
+      return answerError(error);
+    }
+  }
+
+  function answerError(error: unknown): Response {
+    log.note("error", errorFields(error));
+    return problem(500, "Something went wrong", "Please try again. We have noted what happened.");
+  }
+
   function tooMany(seconds: number): Response {
     log.note("limited");
     const advice = `Please wait ${seconds} seconds and try again.`;
@@ -118,17 +144,17 @@ export function createApp(options: AppOptions): App {
     fetch: async (request, peers) =>
       withHeaders(
         await log.request(
-          () => answer(request, peers),
+          () => answerAlways(request, peers),
           () => ({ address: addressOf(request, peers) }),
         ),
       ),
-    error(error) {
-      log.note("error", { error: error instanceof Error ? error.message : String(error) });
-      return withHeaders(
-        problem(500, "Something went wrong", "Please try again. We have noted what happened."),
-      );
-    },
+    error: (error) => withHeaders(answerError(error)),
   };
+}
+
+/** Tells sessions apart in the log, which is no place for their ids. */
+function shortHash(id: string): string {
+  return new Bun.CryptoHasher("sha256").update(id).digest("base64url").slice(0, 12);
 }
 
 /** The path of an absolute URL, to the letter: an encoded spelling is another path. */
