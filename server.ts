@@ -72,6 +72,7 @@ export function generateKey(): string {
 /** Reads the environment. Throws an `Error` of one line for what can't be used. */
 export function readConfiguration(environment: Environment): Configuration {
   const { HOST: host = "127.0.0.1", LOG: log = "text" } = environment;
+  if (host === "") fail("HOST", host, "it is empty");
   if (log !== "text" && log !== "json") fail("LOG", log, "it is neither text nor json");
   const port = readNumber(environment, "PORT", 3000, 0, 65_535);
   const publicOrigin = readOrigin(environment["PUBLIC_ORIGIN"]);
@@ -115,7 +116,7 @@ function readOrigin(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const url = URL.parse(text);
   const isOrigin =
-    url !== null && /^https?:$/.test(url.protocol) && [url.origin, url.href].includes(text);
+    url !== null && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text);
   return isOrigin
     ? url.origin
     : fail("PUBLIC_ORIGIN", text, "it is no origin such as https://example.org");
@@ -139,33 +140,34 @@ function isLoopback(host: string): boolean {
 /** Opens the store that the URL names. Throws an `Error` of one line where it can't. */
 export function openStore(url: string): Store {
   const [, scheme = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
-  if (scheme === "memory" && rest === "") return memoryStore();
-  if (scheme === "sqlite" && rest !== "") return openSqlite(rest);
-  if (scheme === "redis" || scheme === "rediss") {
-    const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
-    // Where Redis is down the server starts all the same, and /readyz says so until it is back.
-    client.connect().catch(() => {});
-    return redisStore(client);
-  }
-  if (scheme === "postgres" || scheme === "postgresql") {
-    return postgresStore(new SQL(url, { connectionTimeout: 1 }));
+  try {
+    if (scheme === "memory" && rest === "") return memoryStore();
+    if (scheme === "sqlite" && rest !== "") return openSqlite(rest);
+    if (scheme === "redis" || scheme === "rediss") {
+      const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
+      // Where Redis is down the server starts all the same, and /readyz says so until it is back.
+      client.connect().catch(() => {});
+      return redisStore(client);
+    }
+    if (scheme === "postgres" || scheme === "postgresql") {
+      return postgresStore(new SQL(url, { connectionTimeout: 1 }));
+    }
+  } catch (error) {
+    return fail("STORE_URL", scheme === "sqlite" ? url : `${scheme}:…`, reasonOf(error));
   }
   // The rest may hold a password.
-  return fail(
-    "STORE_URL",
-    `${scheme}:…`,
-    "it is none of sqlite:FILE, memory:, redis: and postgres:",
-  );
+  const state = "it is none of sqlite:FILE, memory:, redis: and postgres:";
+  return fail("STORE_URL", `${scheme}:…`, state);
 }
 
 function openSqlite(file: string): Store {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    return sqliteStore(new Database(file));
-  } catch (error) {
-    const state = error instanceof Error ? error.message : String(error);
-    return fail("STORE_URL", `sqlite:${file}`, state);
-  }
+  mkdirSync(dirname(file), { recursive: true });
+  return sqliteStore(new Database(file));
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 /** Starts the server and gives what stops it: new requests are sent elsewhere, running ones end. */
