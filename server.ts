@@ -5,9 +5,9 @@ import { dirname } from "node:path";
 import { RedisClient, SQL } from "bun";
 import manifest from "./package.json" with { type: "json" };
 import { parseTrustedProxies } from "./routes/address.ts";
-import { createLog, type Log } from "./routes/log.ts";
+import { createLog, errorFields, type Log } from "./routes/log.ts";
 import { BODY_LIMIT } from "./routes/login.ts";
-import { createApp } from "./routes/mod.ts";
+import { type App, createApp } from "./routes/mod.ts";
 import { memoryStore, type Store } from "./session/mod.ts";
 import { postgresStore } from "./session/stores/postgres.ts";
 import { redisStore } from "./session/stores/redis.ts";
@@ -61,6 +61,8 @@ const DAY = 24 * 60 * 60;
 const DRAIN_TIME = 1000;
 /** Milliseconds after which the server exits whatever still runs. */
 const STOP_DEADLINE = 10_000;
+/** In bytes. What is longer than a form gets a page that says so, and what is much longer none. */
+const REQUEST_LIMIT = 4 * BODY_LIMIT;
 /** Seconds after which a connection that sends nothing is closed. */
 const IDLE_TIMEOUT = 10;
 
@@ -170,30 +172,25 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
-/** Starts the server and gives what stops it: new requests are sent elsewhere, running ones end. */
-export function start(configuration: Configuration, log: Log): (exitCode: number) => Promise<void> {
-  const { host, port } = configuration;
+async function isAnswering(store: Store): Promise<boolean> {
+  try {
+    await store.get(["readyz"]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Starts the server and gives what stops it and ends the process: new requests are sent elsewhere,
+ * running ones get their answer. Throws an `Error` of one line where it can't start.
+ */
+export function start(configuration: Configuration, log: Log): () => Promise<void> {
   const store = openStore(configuration.storeUrl);
   let isStopping = false;
+  const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
   const app = createApp({ ...configuration, store, log, isReady });
-
-  async function isReady(): Promise<boolean> {
-    if (isStopping) return false;
-    try {
-      await store.get(["readyz"]);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  const server = Bun.serve({
-    hostname: host,
-    port,
-    // Bun's development page would send source code to whoever asked.
-    development: false,
-    maxRequestBodySize: BODY_LIMIT,
-    idleTimeout: IDLE_TIMEOUT,
+  const server = listen(configuration, {
     async fetch(request, server) {
       const response = await app.fetch(request, server);
       if (isStopping) response.headers.set("connection", "close");
@@ -201,18 +198,58 @@ export function start(configuration: Configuration, log: Log): (exitCode: number
     },
     error: app.error,
   });
-
   const key = configuration.keySource === "random" ? "a random key for this run" : "SECRET_KEY";
   console.log(`Listening on ${configuration.publicOrigin ?? server.url.origin} with ${key}`);
 
-  return async (exitCode) => {
-    if (isStopping) process.exit(exitCode);
+  return async () => {
+    if (isStopping) return;
     isStopping = true;
-    setTimeout(() => process.exit(exitCode), DRAIN_TIME + STOP_DEADLINE).unref();
+    setTimeout(() => process.exit(), DRAIN_TIME + STOP_DEADLINE).unref();
     await Bun.sleep(DRAIN_TIME);
     await server.stop();
-    process.exit(exitCode);
+    process.exit();
   };
+}
+
+type Handlers = Pick<App, "fetch" | "error">;
+
+function listen({ host, port }: Configuration, handlers: Handlers): Bun.Server<undefined> {
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      // Bun's development page would send source code to whoever asked.
+      development: false,
+      maxRequestBodySize: REQUEST_LIMIT,
+      idleTimeout: IDLE_TIMEOUT,
+      ...handlers,
+    });
+  } catch (error) {
+    throw new Error(`Cannot listen on ${host}, port ${port}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Stops in order at a signal, and at what nobody caught, of which the log tells; then the process
+ * ends with 1. A second signal ends it at once.
+ */
+export function supervise(stop: () => Promise<void>, log: Log): void {
+  let signals = 0;
+  const onSignal = (): void => {
+    signals += 1;
+    if (signals > 1) process.exit();
+    void stop();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  // Nobody waits for what failed here, so all that is left is to tell of it and to end in order.
+  const onUncaught = (error: unknown): void => {
+    log.note("uncaught", errorFields(error));
+    process.exitCode = 1;
+    void stop();
+  };
+  process.on("uncaughtException", onUncaught);
+  process.on("unhandledRejection", onUncaught);
 }
 
 /** Runs the command that the arguments name. */
@@ -230,16 +267,7 @@ function main(words: readonly string[], environment: Environment): void {
 function serve(environment: Environment): void {
   const configuration = readConfiguration(environment);
   const log = createLog(configuration.log, (line) => console.error(line));
-  const stop = start(configuration, log);
-  process.on("SIGTERM", () => void stop(0));
-  process.on("SIGINT", () => void stop(0));
-  // Nobody waits for what failed here, so all that is left is to tell of it and to end in order.
-  const onUncaught = (error: unknown): void => {
-    log.note("uncaught", { error: error instanceof Error ? error.message : String(error) });
-    void stop(1);
-  };
-  process.on("uncaughtException", onUncaught);
-  process.on("unhandledRejection", onUncaught);
+  supervise(start(configuration, log), log);
 }
 
 if (import.meta.main) {

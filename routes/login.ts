@@ -2,7 +2,7 @@ import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./data.ts";
 import { html, type Html, NO_HTML, page, seeOther } from "./html.ts";
 
-/** What a form may have, in bytes; the server refuses longer bodies as well. */
+/** What a form may have, in bytes. */
 export const BODY_LIMIT: number = 16 * 1024;
 const FIELD_LIMIT = 16;
 const NAME_LIMIT = 100;

@@ -157,9 +157,12 @@ function shortHash(id: string): string {
   return new Bun.CryptoHasher("sha256").update(id).digest("base64url").slice(0, 12);
 }
 
-/** The path of an absolute URL, to the letter: an encoded spelling is another path. */
+/**
+ * The path of a URL, to the letter: an encoded spelling is another path. The URL has no origin where
+ * the request had no good `Host`.
+ */
 function pathOf(url: string): string {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const end = url.slice(start).search(/[?#]/);
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
