@@ -33,7 +33,7 @@ export const NO_HTML: Html = { html: "" };
 
 const STYLE = `
 :root { color-scheme: light dark; }
-body { max-width: 32rem; margin: 3rem auto; padding: 0 1rem; font: 1.125rem/1.6 system-ui, sans-serif; }
+body { max-width: 32rem; margin: 3rem auto; padding: 0 1rem; font: 1.125rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.25rem; }
 a, button { color: light-dark(#0b57d0, #a8c7fa); }
 input, button { font: inherit; padding: 0.5rem 0.75rem; border: 1px solid currentcolor; border-radius: 0.375rem; }
