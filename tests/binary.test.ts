@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { Browser, KEY } from "./app.ts";
 import { Program, ROOT, temporaryDirectory } from "./program.ts";
-
-setDefaultTimeout(60_000);
 
 const build = temporaryDirectory();
 const binary = join(build.path, "madeleine");

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testApp } from "./app.ts";
 
 const VISITOR = "You are not logged in\n\nclick here to log in";
 const MEMBER = "Logged in as admin\n\nclick here to log out\nlog out everywhere";
 const FORM = "Username  Login";
-
-setDefaultTimeout(30_000);
 
 /** A browser's page; undefined where no Chromium is installed, which is an error in CI alone. */
 function openView(): Bun.WebView | undefined {

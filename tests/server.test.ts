@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import manifest from "../package.json" with { type: "json" };
 import { Browser, KEY, readPage } from "./app.ts";
@@ -11,8 +11,6 @@ import {
   SERVER,
   temporaryDirectory,
 } from "./program.ts";
-
-setDefaultTimeout(30_000);
 
 const MEMORY = { PORT: "0", STORE_URL: "memory:" } as const;
 const FORM = "Content-Type: application/x-www-form-urlencoded\r\n";
