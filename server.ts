@@ -57,14 +57,20 @@ export interface Configuration {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const DAY = 24 * 60 * 60;
-/** Milliseconds that answers say `Connection: close` before the server stops listening. */
-const DRAIN_TIME = 1000;
-/** Milliseconds after which the server exits whatever still runs. */
-const STOP_DEADLINE = 10_000;
 /** In bytes. What is longer than a form gets a page that says so, and what is much longer none. */
 const REQUEST_LIMIT = 4 * BODY_LIMIT;
-/** Seconds after which a connection that sends nothing is closed. */
-const IDLE_TIMEOUT = 10;
+
+/** How long the server waits, and for what. */
+export interface Times {
+  /** Seconds after which a connection is closed that does not send a whole request. */
+  readonly idleTimeout: number;
+  /** Milliseconds that answers say `Connection: close` before the server stops listening. */
+  readonly drainTime: number;
+  /** Milliseconds after which the server then exits, whatever still runs. */
+  readonly stopDeadline: number;
+}
+
+const TIMES: Times = { idleTimeout: 10, drainTime: 1000, stopDeadline: 10_000 };
 
 /** 32 random bytes in base64url: a `SECRET_KEY`. */
 export function generateKey(): string {
@@ -185,12 +191,16 @@ async function isAnswering(store: Store): Promise<boolean> {
  * Starts the server and gives what stops it and ends the process: new requests are sent elsewhere,
  * running ones get their answer. Throws an `Error` of one line where it can't start.
  */
-export function start(configuration: Configuration, log: Log): () => Promise<void> {
+export function start(
+  configuration: Configuration,
+  log: Log,
+  { idleTimeout, drainTime, stopDeadline }: Times = TIMES,
+): () => Promise<void> {
   const store = openStore(configuration.storeUrl);
   let isStopping = false;
   const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
   const app = createApp({ ...configuration, store, log, isReady });
-  const server = listen(configuration, {
+  const server = listen(configuration, idleTimeout, {
     async fetch(request, server) {
       const response = await app.fetch(request, server);
       if (isStopping) response.headers.set("connection", "close");
@@ -204,8 +214,8 @@ export function start(configuration: Configuration, log: Log): () => Promise<voi
   return async () => {
     if (isStopping) return;
     isStopping = true;
-    setTimeout(() => process.exit(), DRAIN_TIME + STOP_DEADLINE).unref();
-    await Bun.sleep(DRAIN_TIME);
+    setTimeout(() => process.exit(), drainTime + stopDeadline).unref();
+    await Bun.sleep(drainTime);
     await server.stop();
     process.exit();
   };
@@ -213,7 +223,11 @@ export function start(configuration: Configuration, log: Log): () => Promise<voi
 
 type Handlers = Pick<App, "fetch" | "error">;
 
-function listen({ host, port }: Configuration, handlers: Handlers): Bun.Server<undefined> {
+function listen(
+  { host, port }: Configuration,
+  idleTimeout: number,
+  handlers: Handlers,
+): Bun.Server<undefined> {
   try {
     return Bun.serve({
       hostname: host,
@@ -221,7 +235,7 @@ function listen({ host, port }: Configuration, handlers: Handlers): Bun.Server<u
       // Bun's development page would send source code to whoever asked.
       development: false,
       maxRequestBodySize: REQUEST_LIMIT,
-      idleTimeout: IDLE_TIMEOUT,
+      idleTimeout,
       ...handlers,
     });
   } catch (error) {
@@ -264,10 +278,11 @@ function main(words: readonly string[], environment: Environment): void {
   else throw new Error(`Cannot run ${JSON.stringify(command)}: see --help`);
 }
 
-function serve(environment: Environment): void {
+/** Starts the server, and stops it at a signal. */
+export function serve(environment: Environment, times: Times = TIMES): void {
   const configuration = readConfiguration(environment);
   const log = createLog(configuration.log, (line) => console.error(line));
-  supervise(start(configuration, log), log);
+  supervise(start(configuration, log, times), log);
 }
 
 if (import.meta.main) {

@@ -10,6 +10,7 @@ import { clientAddress } from "./address.ts";
 import type { Data, Route } from "./data.ts";
 import * as everywhere from "./everywhere.ts";
 import * as health from "./health.ts";
+import { checkHost } from "./host.ts";
 import { problem, SECURITY_HEADERS } from "./html.ts";
 import * as index from "./index.ts";
 import { createLimit } from "./limit.ts";
@@ -93,6 +94,11 @@ export function createApp(options: AppOptions): App {
   }
 
   function answer(request: Request, peers: Peers | undefined): MaybePromise<Response> {
+    const noHost = checkHost(request);
+    if (noHost !== null) {
+      log.note("refused-host", { reason: noHost });
+      return problem(400, "That is no valid request", "Please check the address.");
+    }
     const path = pathOf(request.url);
     if (path === "/healthz") return onlyGet(request, health.live);
     if (path === "/readyz") return onlyGet(request, async () => health.ready(await isReady()));
