@@ -45,7 +45,10 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   endAll(subject: string): Promise<void>;
 }
 
-/** Two tokens hardly ever come together; more than these are somebody's try. */
+/**
+ * Two tokens hardly ever come together; more than these are somebody's try, and none is taken: who
+ * put some before the user's own could push that out of sight, and their own session in its place.
+ */
 const CANDIDATES = 4;
 /** Seconds, for a store that comes back by itself. */
 const RETRY_AFTER = "2";
@@ -101,9 +104,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
 
   /** Of several cookies the one that verifies; of two of one session the newer; of two sessions none. */
   async function openOneOf(request: Request, values: readonly string[]): Promise<Session<Data>> {
-    const results = await Promise.all(
-      values.slice(0, CANDIDATES).map(async (value) => tokens.verify(value)),
-    );
+    if (values.length > CANDIDATES) return refuseAll();
+    const results = await Promise.all(values.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
     const [first, ...others] = verified.toSorted(
       (one, other) => other.snapshot.version - one.snapshot.version,
@@ -112,11 +114,13 @@ export function createSessions<Data extends object = Record<string, unknown>>(
       const reason = results.find((result) => typeof result === "string");
       return refuse(request, reason ?? "malformed");
     }
-    if (others.some(({ snapshot }) => snapshot.id !== first.snapshot.id)) {
-      onEvent({ type: "ambiguous" });
-      return create({ kind: "new" });
-    }
-    return openToken(first);
+    const isOne = others.every(({ snapshot }) => snapshot.id === first.snapshot.id);
+    return isOne ? openToken(first) : refuseAll();
+  }
+
+  function refuseAll(): Session<Data> {
+    onEvent({ type: "ambiguous" });
+    return create({ kind: "new" });
   }
 
   function openToken(token: VerifiedToken): MaybePromise<Session<Data>> {

@@ -189,6 +189,16 @@ describe("B the header that we read", () => {
     }
   });
 
+  test("B2: nor where so many stand before one of them that not all are looked at", async () => {
+    const alice = (await loggedIn(secure, "alice")).cookie;
+    const mallory = (await loggedIn(secure, "mallory")).cookie;
+    for (let count = 0; count < 12; count++) {
+      const junk = Array.from({ length: count }, (_, index) => `${NAME}=${index}`);
+      const header = [...junk, mallory, alice].join("; ");
+      expect([count, await whoIs(secure, `Cookie: ${header}`)]).toEqual([count, null]);
+    }
+  });
+
   test("B4: nothing is decoded and no quote is taken off", async () => {
     const { token } = await loggedIn(secure, "alice");
     const encoded = token.replace("e", "%65");
