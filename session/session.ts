@@ -98,7 +98,8 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /**
    * Whose session it is, for `endAll`: the `sub` claim. Set it at login. Another subject than the
-   * present one clears the data of the first, and the session's `lifetime` starts anew.
+   * present one clears the data and the flashes of the first, and the session's `lifetime` starts
+   * anew.
    */
   get subject(): string | undefined {
     return this.#touch().subject;
@@ -109,7 +110,10 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (subject !== undefined && (typeof subject !== "string" || subject === "")) {
       throw new SessionValueError("subject", "it is no string, or an empty one");
     }
-    if (state.subject !== undefined && subject !== state.subject) valuesOf(state).clear();
+    if (state.subject !== undefined && subject !== state.subject) {
+      valuesOf(state).clear();
+      this.takeFlashes();
+    }
     state.subject = subject;
     state.isSubjectSet = true;
   }

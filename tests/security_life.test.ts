@@ -41,7 +41,7 @@ describe("D the life of a session", () => {
     // Seven standard deviations: chance alone is that far off once in three billion runs.
     const furthest = Math.max(...ones.map((times) => Math.abs(times - count / 2)));
     expect(furthest).toBeLessThan(7 * Math.sqrt(count / 4));
-  });
+  }, 20_000);
 
   test("D2: a login gives a new token, and ends the old one", async () => {
     const visitor = await loggedIn(secure, "alice");
@@ -60,6 +60,15 @@ describe("D the life of a session", () => {
       await visitor.login("alice");
       expect(sidOf(visitor.token)).not.toBe(id);
     }
+  });
+
+  test("D4: a login with somebody else's cookie takes nothing of theirs along", async () => {
+    const mallory = await loggedIn(secure, "mallory");
+    const victim = new Visitor(secure.port, mallory.cookie);
+    await victim.login("alice");
+    const page = await victim.get("/");
+    expect(identityOf(page.body)).toBe("alice");
+    expect(page.body).not.toContain("mallory");
   });
 
   test("D5: after a logout no spelling of the token is a login", async () => {
