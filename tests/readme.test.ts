@@ -58,7 +58,7 @@ describe("the README's blocks", () => {
     "the one at line %d runs, and prints what it says",
     async (_line, block) => {
       const preload = join(ROOT, "tests/fixtures/readme_preload.ts");
-      const environment = { SECRET_KEY: KEY, FLASK_SECRET_KEY: "dev" };
+      const environment = { SECRET_KEY: KEY, FLASK_SECRET_KEY: "dev", PORT: "0" };
       const command = [process.execPath, "--preload", preload, fileOf(block)];
       await using program = new Program(command, environment, directory);
       expect(await program.end()).toEqual({ code: 0, output: expectedOf(block), errors: [] });
