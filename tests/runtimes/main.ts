@@ -1,0 +1,3 @@
+import { runCases } from "./cases.ts";
+
+console.log(JSON.stringify(await runCases()));
