@@ -14,7 +14,7 @@ import {
   type VerifiedToken,
 } from "./entries.ts";
 import { type KeySize, SessionStoreError, SessionTooLargeError } from "./errors.ts";
-import type { MaybePromise } from "./maybe.ts";
+import { type MaybePromise, within } from "./maybe.ts";
 import type { SessionEvent, Settings } from "./options.ts";
 import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
 import { type Records, STORE_DEADLINE, type View } from "./records.ts";
@@ -35,6 +35,8 @@ export interface Committer {
   readonly settings: Omit<Settings<never>, "adopt">;
   readonly tokens: Tokens;
   readonly records: Records;
+  /** The last commit under way of each session, by its id. */
+  readonly turns: Map<string, Promise<unknown>>;
 }
 
 /** From here on the application is told that its cookie grows large. */
@@ -84,8 +86,8 @@ export function commitState(
   if (isIdle && !modified) return undefined;
   const commit = { ...committer, state, changes, now };
   if (origin.kind === "live") {
-    const { token, version } = origin;
-    return settle({ ...commit, token, seen: version, isModified: modified });
+    const live = { ...commit, token: origin.token, seen: origin.version, isModified: modified };
+    return modified ? inTurn(live) : settle(live); // A refresh gives way by itself.
   }
   if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
   return drop(commit, origin.id);
@@ -106,15 +108,40 @@ function endOf(settings: Committer["settings"], now: number, startedAt: number):
   return Math.min(Math.floor(now / 1000) + idleTimeout, startedAt + lifetime);
 }
 
-/** Looks and writes until no other request comes between, or the time is over. */
-async function settle(commit: LiveCommit): Promise<string | undefined> {
+/** Each waits for the one before: commits of one session that race in one process would starve. */
+function inTurn(commit: LiveCommit): Promise<string | undefined> {
+  const { turns, token } = commit;
+  const { id } = token.snapshot;
   const deadline = performance.now() + STORE_DEADLINE;
+  const before = turns.get(id);
+  const turn =
+    before === undefined
+      ? settle(commit, deadline)
+      : within(before, STORE_DEADLINE, isBusy).then(() => settle(commit, deadline));
+  const done: Promise<unknown> = turn
+    .catch(() => {})
+    .then(() => turns.get(id) === done && turns.delete(id));
+  turns.set(id, done);
+  return turn;
+}
+
+function isBusy(): SessionStoreError {
+  return new SessionStoreError("other requests of the session kept changing it");
+}
+
+/** Looks and writes until no other request comes between, or the time is over. */
+async function settle(
+  commit: LiveCommit,
+  deadline: number = performance.now() + STORE_DEADLINE,
+): Promise<string | undefined> {
+  const { patience } = commit.state;
   do {
+    patience.left = Math.min(patience.left, deadline - performance.now());
     const result = await tryOnce(commit);
     if (result !== CONFLICT) return result.line;
     if (!commit.isModified) return undefined;
   } while (performance.now() < deadline);
-  throw new SessionStoreError("other requests of the session kept changing it");
+  throw isBusy();
 }
 
 async function tryOnce(commit: LiveCommit): Promise<Result> {

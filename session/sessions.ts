@@ -68,7 +68,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   const { cookie, lifetime, idleTimeout, store, dataIn, adopt, onEvent, now } = settings;
   const tokens = createTokens({ secrets: settings.secrets, audience: cookie.name, lifetime, now });
   const records = createRecords(store, dataIn);
-  const committer = { settings, tokens, records };
+  const committer = { settings, tokens, records, turns: new Map<string, Promise<unknown>>() };
   const onLateWrite = (id: string): void => onEvent({ type: "late-write", id });
   const sessionSettings = { lifetime, idleTimeout, now, onLateWrite };
   const commits = new WeakMap<Session<Data>, MaybePromise<string | undefined>>();
