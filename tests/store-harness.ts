@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
+import type { MaybePromise } from "../session/maybe.ts";
 import type { Store } from "../session/store.ts";
 import { memoryStore } from "../session/stores/memory.ts";
 import { postgresStore } from "../session/stores/postgres.ts";
@@ -15,11 +16,16 @@ export const POSTGRES_URL: string =
 /** Parts the things of this run from those of any other. */
 export const RUN: string = crypto.randomUUID().slice(0, 8);
 
+/** More milliseconds than any record of a test lives. */
+const LONGEST = 366 * 24 * 60 * 60 * 1000;
+
 /** A store under test, with what only its own server can do. */
 export interface Harness {
   store: Store;
   /** Another instance of the store with the same records. */
   other: Store;
+  /** The store as a new start finds it, with handles of its own. None where a restart forgets. */
+  reopen?(): MaybePromise<Store>;
   /** Makes the record of the key expire now. */
   expire(key: string): unknown;
   /** The seconds that the record of the key has left. Undefined where the store does not tell. */
@@ -35,7 +41,7 @@ export function memoryHarness(): Harness {
   return {
     store,
     other: store,
-    expire: () => (now += 60_000),
+    expire: () => (now += LONGEST),
     life: () => Promise.resolve(undefined),
     count: () => Promise.resolve(undefined),
     close: () => {},
@@ -44,16 +50,22 @@ export function memoryHarness(): Harness {
 
 export function sqliteHarness(): Harness {
   const file = join(tmpdir(), `madeleine-${RUN}.sqlite`);
-  const handles = [new Database(file), new Database(file)] as const;
-  const [store, other] = [sqliteStore(handles[0]), sqliteStore(handles[1])];
-  const [database] = handles;
+  const database = new Database(file);
+  const handles = [database];
+  const reopen = (): Store => {
+    const handle = new Database(file);
+    handles.push(handle);
+    return sqliteStore(handle);
+  };
+  const store = sqliteStore(database);
   const count = database.query<{ n: number }, []>("SELECT count(*) AS n FROM madeleine");
   const expires = database.query<{ expires: number }, [string]>(
     "SELECT expires FROM madeleine WHERE key = ?",
   );
   return {
     store,
-    other,
+    other: reopen(),
+    reopen,
     expire: (key) => database.run("UPDATE madeleine SET expires = 0 WHERE key = ?", [key]),
     life: (key) => Promise.resolve(((expires.get(key)?.expires ?? 0) - Date.now()) / 1000),
     count: () => Promise.resolve(count.get()?.n),
@@ -65,18 +77,26 @@ export function sqliteHarness(): Harness {
 }
 
 export async function redisHarness(): Promise<Harness> {
-  const clients = [new RedisClient(REDIS_URL), new RedisClient(REDIS_URL)] as const;
-  await Promise.all(clients.map((client) => client.connect()));
+  const client = new RedisClient(REDIS_URL);
+  const clients = [client];
   const prefix = `test-${RUN}:`;
-  const names = () => clients[0].keys(`${prefix}*`);
+  const names = () => client.keys(`${prefix}*`);
+  const reopen = async (): Promise<Store> => {
+    const handle = new RedisClient(REDIS_URL);
+    clients.push(handle);
+    await handle.connect();
+    return redisStore(handle, { prefix });
+  };
+  await client.connect();
   return {
-    store: redisStore(clients[0], { prefix }),
-    other: redisStore(clients[1], { prefix }),
-    expire: (key) => clients[0].send("PEXPIREAT", [prefix + key, "1"]),
-    life: async (key) => (await clients[0].pttl(prefix + key)) / 1000,
+    store: redisStore(client, { prefix }),
+    other: await reopen(),
+    reopen,
+    expire: (key) => client.send("PEXPIREAT", [prefix + key, "1"]),
+    life: async (key) => (await client.pttl(prefix + key)) / 1000,
     count: async () => (await names()).length,
     close: async () => {
-      await Promise.all((await names()).map((name) => clients[0].del(name)));
+      await Promise.all((await names()).map((name) => client.del(name)));
       for (const client of clients) client.close();
     },
   };
@@ -85,12 +105,18 @@ export async function redisHarness(): Promise<Harness> {
 export async function postgresHarness(): Promise<Harness> {
   const schema = `test_${RUN}`;
   const options = { max: 4, connectionTimeout: 1, connection: { search_path: schema } };
-  const handles = [new SQL(POSTGRES_URL, options), new SQL(POSTGRES_URL, options)] as const;
-  const [sql] = handles;
+  const sql = new SQL(POSTGRES_URL, options);
+  const handles = [sql];
+  const reopen = (): Store => {
+    const handle = new SQL(POSTGRES_URL, options);
+    handles.push(handle);
+    return postgresStore(handle);
+  };
   await sql`CREATE SCHEMA ${sql(schema)}`;
   return {
-    store: postgresStore(handles[0]),
-    other: postgresStore(handles[1]),
+    store: postgresStore(sql),
+    other: reopen(),
+    reopen,
     expire: (key) => sql`UPDATE madeleine SET expires = now() WHERE key = ${key}`,
     life: async (key) => {
       const [row]: { life: number }[] = await sql`
