@@ -93,12 +93,14 @@ function headerText({ header }: Signer): string {
 export function createTokens(settings: TokenSettings): Tokens {
   const { audience, lifetime, now } = settings;
   const cache = createCache<VerifiedToken>();
-  let ring: MaybePromise<Ring> | undefined;
+  let ring: Ring | undefined;
 
-  /** Made at first use: Workers forbid a digest while modules load. */
+  /**
+   * Made at first use, because Workers forbid a digest while modules load; and by each of the first
+   * requests for itself, because there a request may not wait for another one's promise.
+   */
   function getRing(): MaybePromise<Ring> {
-    ring ??= createRing(settings.secrets).then((made) => (ring = made));
-    return ring;
+    return ring ?? createRing(settings.secrets).then((made) => (ring ??= made));
   }
 
   function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
