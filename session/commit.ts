@@ -152,7 +152,7 @@ async function tryOnce(commit: LiveCommit): Promise<Result> {
     if (!isOutlived(commit, view)) return await write(commit, view);
     return state.isDestroyed || state.isRegenerated
       ? await write(commit, { ...view, present: snapshot(view.present, NO_ENTRIES) })
-      : await afterEnd(commit, { end: "over", since: 0, text: view.text });
+      : await afterEnd(commit, { ...view, end: "over", since: 0 });
   } catch (error) {
     // A cookie that is only refreshed can be refreshed another time.
     if (!commit.isModified && error instanceof SessionStoreError) return NONE;
@@ -170,20 +170,32 @@ function isOutlived({ token, now, settings }: LiveCommit, { record }: Live): boo
 }
 
 /** The session was ended while the request ran, or a copy of its cookie came late. */
-async function afterEnd(commit: LiveCommit, { end, since }: Exclude<View, Live>): Promise<Result> {
+async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<Result> {
   const { state, changes, token, settings, now } = commit;
-  const isOvertaken = end === "moved" && now < since + WINDOW * 1000;
+  const isOvertaken = view.end === "moved" && now < view.since + WINDOW * 1000;
   if (state.isRegenerated) {
-    return {
-      line: await begin(commit, { ...changes, changedInside: NO_ENTRIES, removed: new Set() }),
-    };
+    const kept = { ...changes, changedInside: NO_ENTRIES, removed: new Set<string>() };
+    const line = await begin(commit, kept);
+    return (await endOthers(commit, view)) ? { line } : CONFLICT;
   }
   if (!state.isDestroyed) {
     if (commit.isModified) drop(commit, token.snapshot.id);
     return NONE;
   }
   if (isOvertaken) return NONE;
-  return { line: (await begin(commit, changes)) ?? deleteCookie(settings.cookie) };
+  const line = (await begin(commit, changes)) ?? deleteCookie(settings.cookie);
+  return (await endOthers(commit, view)) ? { line } : CONFLICT;
+}
+
+/** Ends the id for the cookies that are not over yet. False where another request came between. */
+function endOthers(commit: LiveCommit, view: Exclude<View, Live>): MaybePromise<boolean> {
+  const { records, token, state, settings } = commit;
+  const { record, text } = view;
+  if (record === undefined || "end" in record) return true;
+  const { id, endsAt } = token.snapshot;
+  const version = nextVersion(settings.now(), token.snapshot, record);
+  const long = longOf(commit, endsAt);
+  return records.replace(id, text, { version, end: "over" }, long, state.patience);
 }
 
 function drop(commit: Commit, id: string): undefined {

@@ -38,7 +38,12 @@ export const WINDOW = 60;
 const GONE_LIMIT = 128;
 /** What a record says of a cookie. */
 export type Reading =
-  | { readonly end: "over" | "moved"; readonly since: number }
+  | {
+      readonly end: "over" | "moved";
+      readonly since: number;
+      /** A live one where this cookie is over, and others of the session may not be. */
+      readonly record: SessionRecord | undefined;
+    }
   | {
       readonly end: undefined;
       /** The session now: the very snapshot of the cookie where the record has nothing newer. */
@@ -54,12 +59,12 @@ export function readRecord(
 ): Reading {
   if (record === undefined) {
     return dataIn === "store"
-      ? { end: "over", since: 0 }
+      ? { end: "over", since: 0, record }
       : { end: undefined, present: cookie, record };
   }
-  if ("end" in record) return { end: record.end, since: record.version };
+  if ("end" in record) return { end: record.end, since: record.version, record };
   if (record.floor !== undefined && cookie.version < record.floor) {
-    return { end: "over", since: record.floor };
+    return { end: "over", since: record.floor, record };
   }
   return { end: undefined, present: merge(cookie, record, dataIn), record };
 }

@@ -63,7 +63,9 @@ export function createRecords(store: Store | null, dataIn: DataIn): Records {
           ? parseGeneration(owner.key, value)
           : generationOf(owner.key, patience);
       return chain(generation, (now) =>
-        now === undefined || now === owner.generation ? reading : { end: "over", since: 0, text },
+        now === undefined || now === owner.generation
+          ? reading
+          : { end: "over", since: 0, text, record: reading.record },
       );
     });
   }
