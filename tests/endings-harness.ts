@@ -1,3 +1,4 @@
+import { spyOn } from "bun:test";
 import { createSessions, type Session, type Sessions, type Store } from "../session/mod.ts";
 import type { MaybePromise } from "../session/maybe.ts";
 import { createClient } from "../session/testing.ts";
@@ -69,7 +70,7 @@ export function createInstance(
   return { ...createSessions<Data>({ secretKey, store: counted, dataIn, now }), calls };
 }
 
-type Action = (session: Session<Data>) => unknown;
+export type Action = (session: Session<Data>) => unknown;
 
 /** Answers a request with this `Cookie` header, whose handler does `action`. */
 export async function send(
@@ -116,7 +117,33 @@ export async function look(sessions: Sessions<Data>, cookie: string): Promise<ob
   return (await sessions.open(request(cookie))).toJSON();
 }
 
-function request(cookie: string): Request {
+/** Sends the browser's cookie, and takes what comes back. */
+export async function visit(
+  sessions: Sessions<Data>,
+  browser: Browser,
+  action?: Action,
+): Promise<Response> {
+  return browser.take(await send(sessions, browser.cookie, action));
+}
+
+/** Stops the clocks of every deadline: how fast the machine is has no say in what a test finds. */
+export function stopDeadlines(): Disposable {
+  const { setTimeout } = globalThis;
+  Reflect.set(globalThis, "setTimeout", (run: () => void) => setTimeout(run, 1e6));
+  const spies = [
+    spyOn(performance, "now").mockReturnValue(0),
+    spyOn(AbortSignal, "timeout").mockImplementation(() => new AbortController().signal),
+  ];
+  return {
+    [Symbol.dispose]() {
+      Reflect.set(globalThis, "setTimeout", setTimeout);
+      for (const spy of spies) spy.mockRestore();
+    },
+  };
+}
+
+/** A request with this `Cookie` header, or with none. */
+export function request(cookie: string): Request {
   return new Request("https://localhost/", { headers: cookie === "" ? {} : { cookie } });
 }
 
@@ -130,8 +157,10 @@ export interface Browser {
   take(response: Response): Response;
 }
 
-export function createBrowser(): Browser {
+/** Makes a browser without a cookie, or with a copy of another's. */
+export function createBrowser(copy?: string): Browser {
   const client = createClient(() => new Response());
+  if (copy !== undefined) client.setCookie(`${copy}; Path=/; Secure; HttpOnly`);
   const header = () => client.cookies().map(({ name, value }) => `${name}=${value}`);
   const copies: string[] = [];
   return {
@@ -145,4 +174,44 @@ export function createBrowser(): Browser {
       return response;
     },
   };
+}
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=";
+
+/** A cookie as it is, and in every other spelling that a parser or a decoder could take for it. */
+export function spellings(cookie: string): string[] {
+  const [name = "", value = ""] = cookie.split(/=(.*)/s);
+  const [header = "", payload = "", signature = ""] = value.split(".");
+  const values = [
+    ...Array.from(LETTERS, (letter) => value.slice(0, -1) + letter),
+    ...Array.from(signature, (_, i) =>
+      [" ", "=", "%", "\t", "."].map(
+        (mark) => `${header}.${payload}.${signature.slice(0, i)}${mark}${signature.slice(i)}`,
+      ),
+    ).flat(),
+    ...["=", "==", ".", "%3D", "~"].map((end) => value + end),
+    `${header}=.${payload}.${signature}`,
+    `${header}.${payload}=.${signature}`,
+    value.replaceAll("-", "+").replaceAll("_", "/"),
+    value.replaceAll(".", "%2E"),
+    `%65${value.slice(1)}`,
+    `"${value}"`,
+    ` ${value}`,
+    `${value}\t`,
+  ];
+  return [
+    ...values.map((spelled) => `${name}=${spelled}`),
+    `  ${name} = ${value} `,
+    `other=1; ${cookie}; last=2`,
+    `;;${cookie};;`,
+    `${cookie}; ${cookie}`,
+    `${cookie}; ${name}=x`,
+    `${name}=x; ${cookie}`,
+    `${cookie}, ${cookie}`,
+    `${name.toLowerCase()}=${value}`,
+    `${name.toUpperCase()}=${value}`,
+    `$Version=1; ${cookie}; $Path=/`,
+    `session=${value}`,
+    `=${cookie}`,
+  ];
 }

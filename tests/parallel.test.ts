@@ -14,7 +14,8 @@ import {
   KINDS,
   look,
   secretKey,
-  send,
+  stopDeadlines,
+  visit,
 } from "./endings-harness.ts";
 import type { Harness } from "./store-harness.ts";
 
@@ -23,17 +24,22 @@ describe.each(KINDS)("requests at once: $name, data in the $dataIn", (kind) => {
   let harness: Harness;
   let first: Instance;
   let second: Instance;
+  let deadlines: Disposable;
   beforeAll(async () => {
     harness = await kind.open();
     first = createInstance(harness.store, kind.dataIn);
     second = createInstance(harness.other, kind.dataIn);
+    deadlines = stopDeadlines();
   });
-  afterAll(() => harness.close());
+  afterAll(async () => {
+    deadlines[Symbol.dispose]();
+    await harness.close();
+  });
 
   /** A browser whose session has a key of its own. */
   async function begin() {
     const browser = createBrowser();
-    browser.take(await send(first, "", (session) => session.set("begun", 1)));
+    await visit(first, browser, (session) => session.set("begun", 1));
     return browser;
   }
 
@@ -43,25 +49,14 @@ describe.each(KINDS)("requests at once: $name, data in the $dataIn", (kind) => {
   ])("50 pairs that change different keys lose none, answered %s", async (_title, isReversed) => {
     for (let i = 0; i < 50; i += 1) {
       const browser = await begin();
-      const [one, other] = [first, i % 2 === 0 ? first : second];
+      const other = i % 2 === 0 ? first : second;
       const held = [
-        await hold(one, browser.cookie, (session) => session.set("one", i)),
+        await hold(first, browser.cookie, (session) => session.set("one", i)),
         await hold(other, browser.cookie, (session) => session.set("other", i)),
       ];
       const answers = await Promise.all(held.map((request) => request.finish()));
       for (const answer of isReversed ? answers.toReversed() : answers) browser.take(answer);
       expect(await look(second, browser.cookie)).toEqual({ begun: 1, one: i, other: i });
-    }
-  });
-
-  test("of a pair that was made one after the other none is lost, in either order", async () => {
-    for (const isReversed of [false, true]) {
-      const browser = await begin();
-      const slow = await hold(first, browser.cookie, (session) => session.delete("begun"));
-      const answers = [await send(second, browser.cookie, (session) => session.set("other", 1))];
-      answers.push(await slow.finish());
-      for (const answer of isReversed ? answers.toReversed() : answers) browser.take(answer);
-      expect(await look(first, browser.cookie)).toEqual({ other: 1 });
     }
   });
 
@@ -79,24 +74,20 @@ describe.each(KINDS)("requests at once: $name, data in the $dataIn", (kind) => {
   }
 
   test("25 logouts that each race 20 writers of two instances: no session comes back", async () => {
-    let acknowledged = 0;
     for (let i = 0; i < 25; i += 1) {
       const pick = (writer: number) => (writer % 2 === 0 ? first : second);
       const { copies, status } = await race(20, i % 21, pick);
-      if (status !== 200) continue; // The logout said that it failed.
-      acknowledged += 1;
+      expect(status).toBe(200);
       for (const copy of copies) {
         expect(await look(first, copy)).toEqual({});
         expect(await look(second, copy)).toEqual({});
       }
     }
-    expect(acknowledged).toBeGreaterThan(0);
   });
 
   test("a logout that races 200 writers: no session comes back", async () => {
     const { copies, status } = await race(200, 20, () => first);
-    expect([200, 503]).toContain(status);
-    if (status !== 200) return; // The logout said that it failed.
+    expect(status).toBe(200);
     for (const copy of copies) expect(await look(second, copy)).toEqual({});
   });
 
@@ -108,11 +99,27 @@ describe.each(KINDS)("requests at once: $name, data in the $dataIn", (kind) => {
     }
     const before = first.calls.replace;
     const answers = await Promise.all(held.map((request) => request.finish()));
-    expect(first.calls.replace - before).toBeLessThanOrEqual(200); // One each, if at all.
-    const written = answers.flatMap(({ status }, i) => (status === 200 ? [`key${i}`] : []));
-    expect(written).not.toBeEmpty();
-    expect(await look(second, cookie)).toContainKeys(written);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(first.calls.replace - before).toBe(200);
+    expect(Object.keys(await look(second, cookie))).toHaveLength(201);
   });
+
+  // Both stores that other machines can share; a process cannot have a stale view of its own.
+  test("500 times, what one instance wrote and ended the other knows at once", async () => {
+    if (!["redis", "postgres"].includes(kind.name)) return;
+    for (let batch = 0; batch < 50; batch += 1) {
+      await Promise.all(Array.from({ length: 10 }, (_, i) => readYourWrites(batch * 10 + i)));
+    }
+  });
+
+  async function readYourWrites(i: number): Promise<void> {
+    const browser = await begin();
+    const copy = browser.cookie;
+    await visit(first, browser, (session) => session.set("username", `user${i}`));
+    expect(await look(second, copy)).toEqual({ begun: 1, username: `user${i}` });
+    await visit(second, browser, (session) => session.destroy());
+    expect(await look(first, copy)).toEqual({});
+  }
 });
 
 describe("the turns of a session's commits", () => {
