@@ -14,11 +14,14 @@
  * - F1 to F3, F6 the headers of every answer and errors: tests of the answers; F5: tests of HTTP.
  * - G the keys: tests of the key ring; G2, the roll over several instances: the restart tests.
  */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createSessions } from "../session/mod.ts";
 import { type Instance, SHORT_TIMES, startInstance } from "./instance.ts";
 import { cookiesOf, identityOf, loggedIn, sidOf, Visitor, whoIs } from "./visitor.ts";
 import { type Answer, ask, linesOf, requestText } from "./wire.ts";
+
+// Processes start and stop here, on a machine that may be busy.
+setDefaultTimeout(60_000);
 
 const SECRET = "kq2V-3xJ9_wTz7LmPbY4cRhN8sGdF6uA";
 const NAME = "__Host-Http-session";
