@@ -85,8 +85,8 @@ describe("what a record says of a cookie of version 10 that holds a and b", () =
     ["a new id", { version: 8, end: "moved" }, "moved", 8],
     ["a floor above the cookie", recordOf({ floor: 11 }), "over", 11],
   ])("%s: it is over", (_, record, end, since) => {
-    expect(readRecord(cookie, record, "cookie")).toEqual({ end, since });
-    expect(readRecord(cookie, record, "store")).toEqual({ end, since });
+    expect(readRecord(cookie, record, "cookie")).toEqual({ end, since, record });
+    expect(readRecord(cookie, record, "store")).toEqual({ end, since, record });
   });
 
   test("a new subject's start is the session's", () => {
@@ -98,7 +98,8 @@ describe("what a record says of a cookie of version 10 that holds a and b", () =
 
 describe(`with dataIn "store"`, () => {
   test("no record is an end", () => {
-    expect(readRecord(cookieOf(10, {}), undefined, "store")).toEqual({ end: "over", since: 0 });
+    const end = { end: "over", since: 0, record: undefined } as const;
+    expect(readRecord(cookieOf(10, {}), undefined, "store")).toEqual(end);
   });
 
   test("the record is the whole session, of whatever version the cookie is", () => {
