@@ -106,12 +106,13 @@ async function versionsOf(folder: string, packages: readonly string[]): Promise<
 await using temporary = await temporaryFolder();
 const tarball = await pack(temporary.path);
 
-for (const recipe of recipes) {
+const lines = recipes.map(async (recipe) => {
   try {
     const versions = await tryOut(recipe, tarball);
-    console.log(`${recipe.program}: 1 passed, 0 failed ${versions && `(${versions})`}`);
+    return `${recipe.program}: 1 passed, 0 failed ${versions && `(${versions})`}`;
   } catch (error) {
     process.exitCode = 1;
-    console.log(`${recipe.program}: 0 passed, 1 failed\n  ${String(error)}`);
+    return `${recipe.program}: 0 passed, 1 failed\n  ${String(error)}`;
   }
-}
+});
+console.log((await Promise.all(lines)).join("\n"));

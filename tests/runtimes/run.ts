@@ -112,14 +112,16 @@ await using temporary = await temporaryFolder();
 const project = join(temporary.path, "project");
 const stores = join(temporary.path, "stores");
 const tarball = await pack(temporary.path);
-await install(tools, [
-  "deno@latest",
-  "workerd@latest",
-  `node-20@${NODE}@20`,
-  `node-newest@${NODE}@latest`,
+await Promise.all([
+  install(tools, [
+    "deno@latest",
+    "workerd@latest",
+    `node-20@${NODE}@20`,
+    `node-newest@${NODE}@latest`,
+  ]),
+  install(project, [tarball]),
+  install(stores, [tarball, "ioredis", "redis", "bun-types"]),
 ]);
-await install(project, [tarball]);
-await install(stores, [tarball, "ioredis", "redis", "bun-types"]);
 for (const folder of [project, stores]) await cp(here, join(folder, "suite"), { recursive: true });
 
 const external = ["madeleine", "madeleine/*", "ioredis", "redis"];
