@@ -44,7 +44,13 @@ export function text(x: number, y: number, content: string, className = ""): str
   return `<text x="${round(x)}" y="${round(y)}"${attribute}>${escapeText(content)}</text>`;
 }
 
-export function bar(x: number, y: number, width: number, height: number, className: string) {
+export function bar(
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+  className: string,
+): string {
   const size = `width="${round(width)}" height="${height}"`;
   return `<rect x="${round(x)}" y="${round(y)}" ${size} rx="2" class="${className}" stroke="none"/>`;
 }

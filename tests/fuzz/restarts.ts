@@ -14,7 +14,7 @@ type Pool = Set<number>;
 /**
  * Restarts three instances that share a store, one after the other, as often as the effort says,
  * while clients on kept-alive connections read their page and log in. A client leaves an instance
- * that says `Connection: close`, as a load balancer does.
+ * that says `Connection: close`, or takes no connection, as a load balancer does.
  */
 export async function restartInTurn(effort: Effort, script: string): Promise<Report> {
   const recorder = new Recorder(effort);
@@ -106,9 +106,15 @@ class Client {
     }
   }
 
+  /** A connection to an instance that takes one; a refused one has sent nothing yet. */
   async #connect(): Promise<Wire> {
-    const ports = [...this.#pool];
-    this.#port = ports[this.#steps % ports.length] ?? 0;
-    return Wire.open(this.#port);
+    for (;;) {
+      const ports = [...this.#pool];
+      this.#port = ports[this.#steps % ports.length] ?? 0;
+      const wire = await Wire.open(this.#port).catch(() => undefined);
+      if (wire !== undefined) return wire;
+      this.#pool.delete(this.#port);
+      if (this.#pool.size === 0) throw new Error("No instance takes a connection");
+    }
   }
 }
