@@ -1,4 +1,4 @@
-import { spyOn } from "bun:test";
+import { setDefaultTimeout, spyOn } from "bun:test";
 import { createSessions, type Session, type Sessions, type Store } from "../session/mod.ts";
 import type { MaybePromise } from "../session/maybe.ts";
 import { createClient } from "../session/testing.ts";
@@ -11,6 +11,9 @@ import {
   redisHarness,
   sqliteHarness,
 } from "./store-harness.ts";
+
+// The time limit is what ends a test of a wait that has no other end: far above what any of them takes.
+setDefaultTimeout(30_000);
 
 export const secretKey = "0123456789abcdef0123456789abcdef";
 
