@@ -90,17 +90,21 @@ export function protect<Req extends Request, Rest extends readonly unknown[]>(
 function isOwn(origin: string, request: Request, publicOrigin: string | undefined): boolean {
   if (publicOrigin !== undefined) return origin === publicOrigin;
   // HTTP/2 has no Host header, and a request without a valid Host a URL without an origin.
-  const host = request.headers.get("Host") ?? URL.parse(request.url)?.host ?? "";
+  const host = request.headers.get("Host") ?? hostOf(request.url) ?? "";
   if (host === "") return false;
   if (origin === `https://${host}`) return true;
   // Who can change an unencrypted page of the site must not send its forms to the encrypted one.
   return origin === `http://${host}` && !request.url.startsWith("https:");
 }
 
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).host : undefined;
+}
+
 function validateOrigin(origin: string): void {
-  const url = URL.parse(origin);
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
   const isValid =
-    url !== null &&
+    url !== undefined &&
     url.host !== "" &&
     !url.host.includes("*") &&
     origin === `${url.protocol}//${url.host}`;
