@@ -331,7 +331,10 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
   const line = await sign(commit, next);
   const long = longOf(commit, Math.max(cookie.endsAt, next.endsAt));
   const { dataIn } = settings;
-  const { removed } = commit.changes;
+  const { takenFlashes } = commit.changes;
+  // Taken flashes are a removal of their entry, which `nextRecord` minds where none is left in it.
+  const taken = takenFlashes.length > 0 ? [FLASHES] : [];
+  const removed = new Set([...commit.changes.removed, ...taken]);
   const times = { version, isRaced, long };
   const write = { previous, present: present.entries, entries, removed, ...times, dataIn };
   const isPut = await records.replace(
