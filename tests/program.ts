@@ -19,6 +19,12 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   if (rest !== "") yield rest;
 }
 
+/** The processes that still run, so that none outlives the tests, however those end. */
+const running = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const program of running) program.kill("SIGKILL");
+});
+
 /** A process of ours, with nothing of our environment but the path. `await using` ends it. */
 export class Program implements AsyncDisposable {
   readonly exited: Promise<number>;
@@ -38,7 +44,8 @@ export class Program implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    this.exited = this.#process.exited;
+    running.add(this.#process);
+    this.exited = this.#process.exited.finally(() => running.delete(this.#process));
     this.#output = linesOf(this.#process.stdout);
     this.#errors = linesOf(this.#process.stderr);
   }
