@@ -16,9 +16,12 @@ const [given] = process.argv.slice(2);
 const seed = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
 if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`Cannot use the seed ${given}`);
 
-function print({ name, count, seconds, failures, tally }: Report): void {
-  console.log(`\n${name}: ${count} in ${seconds.toFixed(1)} s, ${failures.length} failures`);
-  for (const [event, times] of Object.entries(tally)) console.log(`  ${event}: ${times}`);
+function print({ name, count, asked, seconds, failures, tally }: Report): void {
+  const figures = `${count} of ${asked} in ${seconds.toFixed(1)} s, ${failures.length} failures`;
+  console.log(`\n${name}: ${figures}`);
+  for (const [event, times] of Object.entries(tally)) {
+    console.log(times === 1 ? `  ${event}` : `  ${event}: ${times}`);
+  }
   for (const failure of failures) console.log(`  FAILURE ${failure}`);
 }
 
@@ -38,7 +41,7 @@ async function run(): Promise<readonly Report[]> {
     async () => fuzzIdentity({ seed, count: 100_000, seconds: 60 }, instance),
     async () => fuzzRequests({ seed, count: 100_000, seconds: 60 }, instance),
     async () => trySlow({ seed, count: 1000, seconds: 10 }, instance),
-    async () => restartInTurn({ seed, count: 3, seconds: 60 }, "server.ts"),
+    async () => restartInTurn({ seed, count: 3, seconds: 100 }, "server.ts"),
   ];
   const reports: Report[] = [];
   for (const part of parts) {

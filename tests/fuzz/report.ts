@@ -10,6 +10,8 @@ export interface Effort {
 export interface Report {
   readonly name: string;
   readonly count: number;
+  /** How much was asked for: more than the count, where the time was over before. */
+  readonly asked: number;
   readonly seconds: number;
   /** What must not happen, with what made it happen; the first few of them. */
   readonly failures: readonly string[];
@@ -53,7 +55,7 @@ export class Recorder {
   report(name: string): Report {
     const { count, failures } = this;
     const tally = Object.fromEntries(this.#tally);
-    return { name, count, seconds: this.#seconds, failures, tally };
+    return { name, count, asked: this.#effort.count, seconds: this.#seconds, failures, tally };
   }
 }
 

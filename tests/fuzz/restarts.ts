@@ -24,13 +24,17 @@ export async function restartInTurn(effort: Effort, script: string): Promise<Rep
     startInstance({ environment, script, port, isLogged: false });
   const ports = await Promise.all(Array.from({ length: INSTANCES }, freePort));
   const instances = new Map<number, Instance>();
+  await using ends = new AsyncDisposableStack();
+  ends.defer(async () => {
+    for (const instance of instances.values()) await instance[Symbol.asyncDispose]();
+  });
   for (const port of ports) instances.set(port, await start(port));
   const pool: Pool = new Set(ports);
   const over = new AbortController();
   let clients = 0;
   const load = inParallel(CLIENTS, async () => {
     const client = new Client(`user${clients++}`, pool, recorder);
-    while (!over.signal.aborted) await client.step();
+    while (!over.signal.aborted && pool.size > 0) await client.step();
     client.leave();
   });
   while (recorder.next()) {
@@ -44,7 +48,6 @@ export async function restartInTurn(effort: Effort, script: string): Promise<Rep
   }
   over.abort();
   await load;
-  for (const instance of instances.values()) await instance[Symbol.asyncDispose]();
   return recorder.report("rolling restarts");
 }
 
@@ -87,6 +90,7 @@ class Client {
 
   async #send(text: string): Promise<Answer | undefined> {
     const wire = (this.#wire ??= await this.#connect());
+    if (wire === undefined) return undefined;
     wire.write(text);
     const answer = await wire.answer();
     const isGood = answer?.status === 200 || answer?.status === 303;
@@ -107,14 +111,15 @@ class Client {
   }
 
   /** A connection to an instance that takes one; a refused one has sent nothing yet. */
-  async #connect(): Promise<Wire> {
-    for (;;) {
+  async #connect(): Promise<Wire | undefined> {
+    while (this.#pool.size > 0) {
       const ports = [...this.#pool];
       this.#port = ports[this.#steps % ports.length] ?? 0;
       const wire = await Wire.open(this.#port).catch(() => undefined);
       if (wire !== undefined) return wire;
       this.#pool.delete(this.#port);
-      if (this.#pool.size === 0) throw new Error("No instance takes a connection");
     }
+    this.#recorder.fail("no instance takes a connection", this.#name);
+    return undefined;
   }
 }

@@ -90,7 +90,7 @@ function respell(token: string, random: Random): string {
     `${header}=.${payload}==.${signature}=`,
     `"${token}"`,
     encodeURIComponent(token).replaceAll(".", "%2E"),
-    `${header}.${payload}.${signature.toUpperCase()}`,
+    `${header}.${payload}.${signature.replaceAll(/[a-z]/g, (letter) => letter.toUpperCase())}`,
     `${header}..${signature}`,
     `${header}.${payload}.`,
     JSON.stringify({ protected: header, payload, signature }).replaceAll(";", ""),
