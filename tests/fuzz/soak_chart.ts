@@ -86,7 +86,7 @@ function drawPlot(
     text(LEFT, top - 8, title, "title"),
     ...[0, 0.5, 1].flatMap((share) => {
       const y = bottom - share * HEIGHT;
-      const label = (highest * share).toPrecision(3);
+      const label = String(Number((highest * share).toPrecision(3)));
       return [rule(LEFT, y, LEFT + WIDTH, y), text(LEFT - 6, y + 4, label, "small end")];
     }),
     ...minutes.map((minute) =>
