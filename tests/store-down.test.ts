@@ -217,6 +217,10 @@ test.skipIf(!hasPostgres)("PostgreSQL that is gone: 503, until it is back", asyn
   const schema = `test_${RUN}_gone`;
   await using direct = new SQL(POSTGRES_URL, { max: 1 });
   await direct`CREATE SCHEMA ${direct(schema)}`;
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(async () => {
+    await direct`DROP SCHEMA ${direct(schema)} CASCADE`;
+  });
   using proxy = await startProxy(POSTGRES_URL, 5432);
   const { username, password, pathname } = new URL(POSTGRES_URL);
   const sql = new SQL({
@@ -240,5 +244,4 @@ test.skipIf(!hasPostgres)("PostgreSQL that is gone: 503, until it is back", asyn
   }
   await expectRecovery(site);
   await sql.close({ timeout: 0 });
-  await direct`DROP SCHEMA ${direct(schema)} CASCADE`;
 });

@@ -104,7 +104,9 @@ export async function redisHarness(): Promise<Harness> {
 
 export async function postgresHarness(): Promise<Harness> {
   const schema = `test_${RUN}`;
-  const options = { max: 4, connectionTimeout: 1, connection: { search_path: schema } };
+  // No test asks for what survives a loss of power, and to wait for the disk takes most of the time.
+  const connection = { search_path: schema, synchronous_commit: "off" };
+  const options = { max: 4, connectionTimeout: 1, connection };
   const sql = new SQL(POSTGRES_URL, options);
   const handles = [sql];
   const reopen = (): Store => {
