@@ -1,4 +1,9 @@
-import { createSessions, type Session, type Sessions } from "../../session/mod.ts";
+import {
+  createSessions,
+  type Session,
+  type SessionOptions,
+  type Sessions,
+} from "../../session/mod.ts";
 import { type Exchange, type Moment, readCookie, type Token } from "./exchange.ts";
 import { type Finding, judgeAnswer, judgeDelivery, judgeOpen, judgeStored } from "./judge.ts";
 import { Model, type SessionModel } from "./model.ts";
@@ -35,10 +40,14 @@ interface Browser {
   readonly responses: Exchange[];
 }
 
-/** A server, with a clock that may be wrong. */
+/**
+ * A machine, with a clock that may be wrong. Each request under way has a process of its own there:
+ * within one process the commits of a session take turns, and so would never meet.
+ */
 interface Instance {
-  readonly sessions: Sessions<Values>;
   readonly skew: number;
+  readonly createProcess: () => Sessions<Values>;
+  readonly idle: Sessions<Values>[];
 }
 
 const INSTANCES = 3;
@@ -107,7 +116,7 @@ export class World {
     const lifetime = random.pick([1, 3, 100]) * this.#idleTimeout;
     return Array.from({ length: INSTANCES }, () => {
       const skew = random.pick([-SKEW, 0, SKEW, random.between(-SKEW, SKEW)]);
-      const sessions = createSessions<Values>({
+      const options: SessionOptions<Values> = {
         secretKey: "0123456789abcdefghijklmnopqrstuv",
         cookie: { name: COOKIE },
         idleTimeout: this.#idleTimeout,
@@ -115,8 +124,8 @@ export class World {
         store,
         dataIn: this.#dataIn,
         now: () => this.#time + skew,
-      });
-      return { sessions, skew };
+      };
+      return { skew, createProcess: () => createSessions(options), idle: [] };
     });
   }
 
@@ -206,7 +215,8 @@ export class World {
     await this.#scheduler.start(exchange, () => this.#exchange(exchange, instance));
   }
 
-  async #exchange(exchange: Exchange, { sessions, skew }: Instance): Promise<void> {
+  async #exchange(exchange: Exchange, { skew, createProcess, idle }: Instance): Promise<void> {
+    const sessions = idle.pop() ?? createProcess();
     const cookie = exchange.token?.text;
     const headers = cookie === undefined ? undefined : { cookie: `${COOKIE}=${cookie}` };
     const handler = sessions.handler(async (_request: Request, session) => {
@@ -230,6 +240,7 @@ export class World {
       const isHuge = exchange.plan.operations.some(({ kind }) => kind === "huge");
       if (!isHuge) this.#fail(exchange, String(error));
     }
+    idle.push(sessions);
     this.#onAnswer(exchange, skew);
   }
 
@@ -302,7 +313,7 @@ export class World {
 
   async #endAll(subject: string): Promise<void> {
     const task: EndAll = { subject, ended: [] };
-    const { sessions } = this.#random.pick(this.#instances);
+    const sessions = this.#random.pick(this.#instances).createProcess();
     this.#trace(`end all of ${subject}`);
     await this.#scheduler.start(task, async () => {
       await sessions.endAll(subject);
