@@ -129,17 +129,6 @@ describe.concurrent("on the wire", () => {
     expect(answer).toMatch(/^allow: GET, HEAD, POST\r$/im);
   });
 
-  test.each([
-    ["HTTP/1.0", "/login", 200],
-    ["HTTP/1.1\r\nHost: a b", "/login", 200],
-    ["HTTP/1.1\r\nHost: a b", "/a/login", 404],
-    ["HTTP/1.1\r\nHost: a b", "/?://x/login", 200],
-  ])("E8: %j: %s is %d, without a good Host too", async (version, path, status) => {
-    await using program = serve();
-    const request = `GET ${path} ${version}\r\nConnection: close\r\n\r\n`;
-    expect(await exchange(await program.origin(), request)).toStartWith(`HTTP/1.1 ${status} `);
-  });
-
   test("E6: a form over 16 kB comes again, and far longer ones are refused", async () => {
     await using program = serve();
     const browser = browserOf(await program.origin());
