@@ -76,7 +76,7 @@ test("no session is lost between clocks that are 30 s apart", async () => {
   const pages = [0, 15_000, 30_000].map((ahead) =>
     createPage({ secretKey: OLD, store, now: () => time + ahead }),
   );
-  const browsers = Array.from({ length: 1000 }, () => new Browser());
+  const browsers = Array.from({ length: 200 }, () => new Browser());
   for (const [index, browser] of browsers.entries()) {
     await browser.send(pages[index % INSTANCES], "POST");
   }
