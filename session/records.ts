@@ -42,10 +42,10 @@ export interface Records {
 export function createRecords(store: Store | null, dataIn: DataIn): Records {
   function get(keys: readonly string[], patience: Patience): MaybePromise<readonly Value[]> {
     if (store === null) return [];
-    return chain(
-      ask(() => store.get(keys), patience),
-      (values) => checkValues(values, keys),
-    );
+    const values = ask(() => store.get(keys), patience);
+    return values instanceof Promise
+      ? values.then((later) => checkValues(later, keys))
+      : checkValues(values, keys);
   }
 
   function view(cookie: Snapshot, patience: Patience): MaybePromise<View> {
@@ -55,17 +55,20 @@ export function createRecords(store: Store | null, dataIn: DataIn): Records {
     }
     const keys = subject === undefined ? [id] : [id, subject.key];
     return chain(get(keys, patience), ([text, value]) => {
-      const reading = { ...readRecord(cookie, parseRecord(id, text), dataIn), text };
-      const owner = reading.end === undefined ? reading.present.subject : undefined;
-      if (owner === undefined) return reading;
+      const reading = readRecord(cookie, parseRecord(id, text), dataIn);
+      if (reading.end !== undefined) return { ...reading, text };
+      const { present, record } = reading;
+      const live: View = { end: undefined, present, record, text };
+      const owner = present.subject;
+      if (owner === undefined) return live;
       const generation =
         owner.key === subject?.key
           ? parseGeneration(owner.key, value)
           : generationOf(owner.key, patience);
       return chain(generation, (now) =>
         now === undefined || now === owner.generation
-          ? reading
-          : { end: "over", since: 0, text, record: reading.record },
+          ? live
+          : { end: "over", since: 0, text, record },
       );
     });
   }
@@ -140,19 +143,23 @@ function parseText(json: string): unknown {
 /** Asks the store as long as there is patience. Whatever it throws is a `SessionStoreError`. */
 function ask<T>(question: () => MaybePromise<T>, patience: Patience): MaybePromise<T> {
   if (patience.left <= 0) throw tooSlow();
-  const start = performance.now();
+  let answer: MaybePromise<T>;
   try {
-    const answer = question();
-    if (!(answer instanceof Promise)) return answer;
-    return within(answer, patience.left, tooSlow)
-      .catch((error: unknown) => {
-        throw storeError(error);
-      })
-      .finally(() => {
-        patience.left -= performance.now() - start;
-      });
+    answer = question();
   } catch (error) {
     throw storeError(error);
+  }
+  return answer instanceof Promise ? wait(answer, patience) : answer;
+}
+
+async function wait<T>(answer: Promise<T>, patience: Patience): Promise<T> {
+  const start = performance.now();
+  try {
+    return await within(answer, patience.left, tooSlow);
+  } catch (error) {
+    throw storeError(error);
+  } finally {
+    patience.left -= performance.now() - start;
   }
 }
 
