@@ -17,45 +17,67 @@ const DEFAULT_LIMITS: CacheLimits = { entries: 65_536, bytes: 32 * 1024 * 1024 }
 /** What an entry takes beside its text and its value. */
 const ENTRY_BYTES = 256;
 
+/** An entry in the list from the least to the most recently used one. */
 interface Entry<Value> {
+  readonly text: string;
   readonly value: Value;
   readonly bytes: number;
+  older: Entry<Value> | undefined;
+  newer: Entry<Value> | undefined;
 }
 
 /** Makes an empty cache. */
 export function createCache<Value>(limits: CacheLimits = DEFAULT_LIMITS): Cache<Value> {
-  // A Map keeps its entries in the order they were put: the first one is the one used longest ago.
+  // Not ordered by the Map itself: to put an entry behind the others there, over and over, and to
+  // look for the first one takes the longer the more entries were removed.
   const entries = new Map<string, Entry<Value>>();
-  let latest: string | undefined;
+  let oldest: Entry<Value> | undefined;
+  let newest: Entry<Value> | undefined;
   let bytes = 0;
 
-  function remove(text: string): void {
-    const entry = entries.get(text);
-    if (entry === undefined) return;
-    entries.delete(text);
+  function unlink({ older, newer }: Entry<Value>): void {
+    if (older === undefined) oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) newest = older;
+    else newer.older = older;
+  }
+
+  function link(entry: Entry<Value>): void {
+    entry.older = newest;
+    entry.newer = undefined;
+    if (newest === undefined) oldest = entry;
+    else newest.newer = entry;
+    newest = entry;
+  }
+
+  function isOver(): boolean {
+    return entries.size > limits.entries || bytes > limits.bytes;
+  }
+
+  function remove(entry: Entry<Value>): void {
+    unlink(entry);
+    entries.delete(entry.text);
     bytes -= entry.bytes;
   }
 
   function get(text: string): Value | undefined {
     const entry = entries.get(text);
-    if (entry !== undefined && text !== latest) {
-      entries.delete(text);
-      entries.set(text, entry);
-      latest = text;
+    if (entry !== undefined && entry !== newest) {
+      unlink(entry);
+      link(entry);
     }
     return entry?.value;
   }
 
   function put(text: string, value: Value, valueBytes: number): void {
-    remove(text);
-    const entry = { value, bytes: text.length + valueBytes + ENTRY_BYTES };
+    const present = entries.get(text);
+    if (present !== undefined) remove(present);
+    const size = text.length + valueBytes + ENTRY_BYTES;
+    const entry = { text, value, bytes: size, older: undefined, newer: undefined };
     entries.set(text, entry);
-    latest = text;
-    bytes += entry.bytes;
-    for (const oldest of entries.keys()) {
-      if (entries.size <= limits.entries && bytes <= limits.bytes) break;
-      remove(oldest);
-    }
+    link(entry);
+    bytes += size;
+    for (let last = oldest; last !== undefined && isOver(); last = oldest) remove(last);
   }
 
   return { get, put };
