@@ -11,8 +11,11 @@ export interface CacheLimits {
   readonly bytes: number;
 }
 
-/** For the sessions of one app: some 65,000 browsers that are in use, in 32 MiB at most. */
-const DEFAULT_LIMITS: CacheLimits = { entries: 65_536, bytes: 32 * 1024 * 1024 };
+/**
+ * For the browsers of one process that are active at once. Not more, because what lives long costs
+ * every other request its share of the garbage collector's work.
+ */
+const DEFAULT_LIMITS: CacheLimits = { entries: 10_000, bytes: 16 * 1024 * 1024 };
 
 /** What an entry takes beside its text and its value. */
 const ENTRY_BYTES = 256;

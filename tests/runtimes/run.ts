@@ -128,6 +128,7 @@ const external = ["madeleine", "madeleine/*", "ioredis", "redis"];
 const suite = await bundle(join(project, "suite/main.ts"), project, external);
 await bundle(join(project, "suite/worker.ts"), project, []);
 const redis = await bundle(join(stores, "suite/redis.ts"), stores, external);
+const sqlite = await bundle(join(stores, "suite/sqlite.ts"), stores, [...external, "node:sqlite"]);
 
 const { packages, bytes } = await measure(project);
 console.log(`Installed: ${packages} packages, ${Math.ceil(bytes / 1000)} kB`);
@@ -144,6 +145,8 @@ for (const node of [node20, newestNode]) {
   await report(name, () => runProgram([node, suite], project));
   if (isRedisThere) await report(`${name} with Redis`, () => runProgram([node, redis], stores));
 }
+// Node has SQLite of its own from version 22.5.
+await report("node:sqlite of the newest Node", () => runProgram([newestNode, sqlite], stores));
 const deno = join(bin, "deno");
 await report(`Deno ${await versionOf(deno)}`, () => runProgram([deno, "run", suite], project));
 // The platform's own program: npm's wrapper of it would not hand on its end.
