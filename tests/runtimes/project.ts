@@ -58,11 +58,12 @@ export async function bundle(
   entry: string,
   folder: string,
   external: readonly string[],
+  target: "browser" | "node" = "browser",
 ): Promise<string> {
   const { outputs } = await Bun.build({
     entrypoints: [entry],
     outdir: folder,
-    target: "browser",
+    target,
     format: "esm",
     external: [...external],
   });

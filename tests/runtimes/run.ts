@@ -128,7 +128,7 @@ const external = ["madeleine", "madeleine/*", "ioredis", "redis"];
 const suite = await bundle(join(project, "suite/main.ts"), project, external);
 await bundle(join(project, "suite/worker.ts"), project, []);
 const redis = await bundle(join(stores, "suite/redis.ts"), stores, external);
-const sqlite = await bundle(join(stores, "suite/sqlite.ts"), stores, [...external, "node:sqlite"]);
+const sqlite = await bundle(join(stores, "suite/sqlite.ts"), stores, external, "node");
 
 const { packages, bytes } = await measure(project);
 console.log(`Installed: ${packages} packages, ${Math.ceil(bytes / 1000)} kB`);
