@@ -191,7 +191,8 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
 function endOthers(commit: LiveCommit, view: Exclude<View, Live>): MaybePromise<boolean> {
   const { records, token, state, settings } = commit;
   const { record, text } = view;
-  if (record === undefined || "end" in record) return true;
+  // Without a record it was endAll, which a request that sets another subject may not have seen.
+  if (record === undefined ? settings.dataIn === "store" : "end" in record) return true;
   const { id, endsAt } = token.snapshot;
   const version = nextVersion(settings.now(), token.snapshot, record);
   const long = longOf(commit, endsAt);
