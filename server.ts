@@ -2,7 +2,6 @@ import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { type BlockList, isIP } from "node:net";
 import { dirname } from "node:path";
-import { RedisClient, SQL } from "bun";
 import manifest from "./package.json" with { type: "json" };
 import { parseTrustedProxies } from "./routes/address.ts";
 import { createLog, errorFields, type Log } from "./routes/log.ts";
@@ -145,20 +144,26 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** Opens the store that the URL names. Throws an `Error` of one line where it can't. */
+/**
+ * Opens the store that the URL names. Throws an `Error` of one line where it can't. The clients are
+ * taken from `Bun` here, because an import of them would load both at every start.
+ */
 export function openStore(url: string): Store {
   const [, scheme = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
   try {
     if (scheme === "memory" && rest === "") return memoryStore();
     if (scheme === "sqlite" && rest !== "") return openSqlite(rest);
     if (scheme === "redis" || scheme === "rediss") {
-      const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
+      const client = new Bun.RedisClient(url, {
+        enableOfflineQueue: false,
+        connectionTimeout: 1000,
+      });
       // Where Redis is down the server starts all the same, and /readyz says so until it is back.
       client.connect().catch(() => {});
       return redisStore(client);
     }
     if (scheme === "postgres" || scheme === "postgresql") {
-      return postgresStore(new SQL(url, { connectionTimeout: 1 }));
+      return postgresStore(new Bun.SQL(url, { connectionTimeout: 1 }));
     }
   } catch (error) {
     return fail("STORE_URL", scheme === "sqlite" ? url : `${scheme}:…`, reasonOf(error));
