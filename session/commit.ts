@@ -14,7 +14,7 @@ import {
   type VerifiedToken,
 } from "./entries.ts";
 import { type KeySize, SessionStoreError, SessionTooLargeError } from "./errors.ts";
-import { type MaybePromise, within } from "./maybe.ts";
+import { chain, type MaybePromise, within } from "./maybe.ts";
 import type { SessionEvent, Settings } from "./options.ts";
 import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
 import { type Records, STORE_DEADLINE, type View } from "./records.ts";
@@ -25,10 +25,9 @@ import {
   isUnused,
   NO_ENTRIES,
   type Origin,
-  randomId,
   type SessionState,
 } from "./state.ts";
-import { subjectKey, type Tokens } from "./token.ts";
+import { randomId, subjectKey, type Tokens } from "./token.ts";
 
 /** What `commit` works with, the same for all sessions of one `createSessions`. */
 export interface Committer {
@@ -77,14 +76,13 @@ export function commitState(
   committer: Committer,
   state: SessionState,
 ): MaybePromise<string | undefined> {
-  const { origin } = state;
-  const now = committer.settings.now();
-  const isIdle = origin.kind !== "live" || !isDue(committer, origin, now);
+  const { origin, openedAt } = state;
+  const isIdle = origin.kind !== "live" || !isDue(committer, origin, openedAt);
   if (isIdle && isUnused(state)) return undefined;
   const changes = changesOf(state);
   const modified = isModified(state, changes);
   if (isIdle && !modified) return undefined;
-  const commit = { ...committer, state, changes, now };
+  const commit = { ...committer, state, changes, now: committer.settings.now() };
   if (origin.kind === "live") {
     const live = { ...commit, token: origin.token, seen: origin.version, isModified: modified };
     return modified ? inTurn(live) : settle(live); // A refresh gives way by itself.
@@ -93,12 +91,12 @@ export function commitState(
   return drop(commit, origin.id);
 }
 
-/** Whether a cookie that nobody changed is to be signed again. */
+/** Whether a cookie that nobody changed is to be signed again, as of when the request was opened. */
 function isDue({ settings }: Committer, { token, present }: LiveOrigin, now: number): boolean {
   const { dataIn, idleTimeout } = settings;
-  const isStale = dataIn === "cookie" && present !== token.snapshot;
+  const isStale = dataIn === "cookie" && present !== token;
   if (isStale || !token.isCurrentKey) return true;
-  const { startedAt, endsAt } = token.snapshot;
+  const { startedAt, endsAt } = token;
   return endsAt - now / 1000 < idleTimeout / 2 && endOf(settings, now, startedAt) > endsAt;
 }
 
@@ -111,7 +109,7 @@ function endOf(settings: Committer["settings"], now: number, startedAt: number):
 /** Each waits for the one before: commits of one session that race in one process would starve. */
 function inTurn(commit: LiveCommit): Promise<string | undefined> {
   const { turns, token } = commit;
-  const { id } = token.snapshot;
+  const { id } = token;
   const deadline = performance.now() + STORE_DEADLINE;
   const before = turns.get(id);
   const turn =
@@ -147,7 +145,7 @@ async function settle(
 async function tryOnce(commit: LiveCommit): Promise<Result> {
   const { token, state, records } = commit;
   try {
-    const view = await records.view(token.snapshot, state.patience);
+    const view = await records.view(token, state.patience);
     if (view.end !== undefined) return await afterEnd(commit, view);
     if (!isOutlived(commit, view)) return await write(commit, view);
     return state.isDestroyed || state.isRegenerated
@@ -165,7 +163,7 @@ async function tryOnce(commit: LiveCommit): Promise<Result> {
  * what it knew of it: that its session was ended, say.
  */
 function isOutlived({ token, now, settings }: LiveCommit, { record }: Live): boolean {
-  const isOver = now >= (token.snapshot.endsAt + WINDOW) * 1000;
+  const isOver = now >= (token.endsAt + WINDOW) * 1000;
   return isOver && record === undefined && settings.store !== null;
 }
 
@@ -179,7 +177,7 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
     return (await endOthers(commit, view)) ? { line } : CONFLICT;
   }
   if (!state.isDestroyed) {
-    if (commit.isModified) drop(commit, token.snapshot.id);
+    if (commit.isModified) drop(commit, token.id);
     return NONE;
   }
   if (isOvertaken) return NONE;
@@ -193,8 +191,8 @@ function endOthers(commit: LiveCommit, view: Exclude<View, Live>): MaybePromise<
   const { record, text } = view;
   // Without a record it was endAll, which a request that sets another subject may not have seen.
   if (record === undefined ? settings.dataIn === "store" : "end" in record) return true;
-  const { id, endsAt } = token.snapshot;
-  const version = nextVersion(settings.now(), token.snapshot, record);
+  const { id, endsAt } = token;
+  const version = nextVersion(settings.now(), token, record);
   const long = longOf(commit, endsAt);
   return records.replace(id, text, { version, end: "over" }, long, state.patience);
 }
@@ -221,8 +219,8 @@ async function write(commit: LiveCommit, view: Live): Promise<Result> {
     removedBefore(commit, view),
   );
   const entries = await withSubject(commit, applied.entries);
-  if (applied.isDropped) drop(commit, token.snapshot.id);
-  const hadKeys = hasKeys(before) || hasKeys(token.snapshot.entries);
+  if (applied.isDropped) drop(commit, token.id);
+  const hadKeys = hasKeys(before) || hasKeys(token.entries);
   const hasLogin = hasNewSubject(state) && state.subject !== undefined;
   const isLastKeyGone = hadKeys && !hasKeys(entries) && !hasLogin;
   if (state.isDestroyed || isLastKeyGone) {
@@ -256,43 +254,51 @@ function only(entries: Entries, name: string): Entries {
 }
 
 /** The entries with the subject that the request set, of the generation that is now. */
-async function withSubject(commit: Commit, entries: Entries): Promise<Entries> {
-  const { state, records, now } = commit;
+function withSubject(commit: Commit, entries: Entries): MaybePromise<Entries> {
+  const { state } = commit;
   if (!hasNewSubject(state)) return entries;
+  if (state.subject !== undefined) return ownedBy(state.subject, commit, entries);
   const next = new Map(entries);
-  if (state.subject === undefined) {
-    next.delete(SUBJECT);
-    return next;
-  }
-  const key = await subjectKey(state.subject);
-  const generation = await records.generation(key, state.patience);
-  const since = Math.floor(now / 1000);
-  return next.set(SUBJECT, subjectEntry({ name: state.subject, key, generation, since }));
+  next.delete(SUBJECT);
+  return next;
+}
+
+async function ownedBy(name: string, commit: Commit, entries: Entries): Promise<Entries> {
+  const key = await subjectKey(name);
+  const generation = await commit.records.generation(key, commit.state.patience);
+  const since = Math.floor(commit.now / 1000);
+  return new Map(entries).set(SUBJECT, subjectEntry({ name, key, generation, since }));
 }
 
 /** Begins a session with a new id, for a visitor or after an end. */
-async function begin(commit: Commit, changes: Changes): Promise<string | undefined> {
-  const entries = await withSubject(commit, apply(NO_ENTRIES, changes).entries);
+function begin(commit: Commit, changes: Changes): MaybePromise<string | undefined> {
+  const applied = withSubject(commit, apply(NO_ENTRIES, changes).entries);
   const startedAt = Math.floor(commit.now / 1000);
-  return isWorthKeeping(entries) ? start(commit, entries, startedAt) : undefined;
+  return chain(applied, (entries) =>
+    isWorthKeeping(entries) ? start(commit, entries, startedAt) : undefined,
+  );
 }
 
 /** Signs a session with a new id; its data, where it lives in the store, is put there first. */
-async function start(commit: Commit, entries: Entries, startedAt: number): Promise<string> {
-  const { state, records, settings, now } = commit;
+function start(commit: Commit, entries: Entries, startedAt: number): Promise<string> {
+  const { state, settings, now } = commit;
   const id = (state.id ??= randomId());
   const made = snapshot({ id, startedAt, endsAt: 0, version: now }, entries);
   const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
+  return settings.dataIn === "store" ? startInStore(commit, next) : sign(commit, next);
+}
+
+async function startInStore(commit: Commit, next: Snapshot): Promise<string> {
+  const { state, records } = commit;
+  const { id, entries, version } = next;
   const line = await sign(commit, next);
-  if (settings.dataIn === "store") {
-    const removed = new Set<string>();
-    const write = { previous: undefined, present: NO_ENTRIES, entries, removed, version: now };
-    const long = longOf(commit, next.endsAt);
-    const record = nextRecord({ ...write, isRaced: false, long, dataIn: "store" });
-    const isPut = await records.replace(id, state.started, record, long, state.patience);
-    if (!isPut) throw new SessionStoreError("it already has a session of a new id");
-    state.started = formatRecord(id, record);
-  }
+  const removed = new Set<string>();
+  const write = { previous: undefined, present: NO_ENTRIES, entries, removed, version };
+  const long = longOf(commit, next.endsAt);
+  const record = nextRecord({ ...write, isRaced: false, long, dataIn: "store" });
+  const isPut = await records.replace(id, state.started, record, long, state.patience);
+  if (!isPut) throw new SessionStoreError("it already has a session of a new id");
+  state.started = formatRecord(id, record);
   return line;
 }
 
@@ -304,13 +310,13 @@ async function end(
   entries: Entries,
 ): Promise<Result> {
   const { state, records, token, settings, now } = commit;
-  const { id, endsAt } = token.snapshot;
+  const { id, endsAt } = token;
   const startedAt = how === "moved" ? view.present.startedAt : Math.floor(now / 1000);
   if (state.id === id) state.id = undefined;
   const line = isWorthKeeping(entries)
     ? await start(commit, entries, startedAt)
     : deleteCookie(settings.cookie);
-  const record = { version: nextVersion(settings.now(), token.snapshot, view.record), end: how };
+  const record = { version: nextVersion(settings.now(), token, view.record), end: how };
   const long = longOf(commit, endsAt);
   return (await records.replace(id, view.text, record, long, state.patience)) ? { line } : CONFLICT;
 }
@@ -318,7 +324,7 @@ async function end(
 /** Writes to a session that goes on under its id. */
 async function update(commit: LiveCommit, view: Live, entries: Entries): Promise<Result> {
   const { state, records, token, settings, now } = commit;
-  const { snapshot: cookie } = token;
+  const cookie = token;
   const { present, record: previous } = view;
   const version = nextVersion(settings.now(), cookie, previous);
   const isSlow = settings.store !== null && now - state.openedAt > WINDOW * 1000;

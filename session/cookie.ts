@@ -118,13 +118,14 @@ function isBlank(code: number): boolean {
  */
 export function cookieValues(header: string, name: string): string[] {
   const values: string[] = [];
-  const start = `${name}=`;
-  for (let at = header.indexOf(start); at !== -1; at = header.indexOf(start, at + start.length)) {
+  for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at + name.length)) {
+    const start = at + name.length;
+    if (header[start] !== "=") continue;
     let before = at - 1;
     while (before >= 0 && isBlank(header.charCodeAt(before))) before--;
     if (before >= 0 && header[before] !== ";") continue;
-    const end = header.indexOf(";", at);
-    values.push(trimBlanks(header, at + start.length, end === -1 ? header.length : end));
+    const end = header.indexOf(";", start);
+    values.push(trimBlanks(header, start + 1, end === -1 ? header.length : end));
   }
   return values;
 }

@@ -34,10 +34,8 @@ export interface Subject {
   readonly since: number;
 }
 
-/** A token whose signature and claims hold. */
-export interface VerifiedToken {
-  /** What the token says. Shared between requests: nothing in it is ever changed. */
-  readonly snapshot: Snapshot;
+/** What a token says whose signature and claims hold. Requests share it: nothing in it changes. */
+export interface VerifiedToken extends Snapshot {
   /** How many characters, and bytes, the token has. */
   readonly length: number;
   /** False where a fallback signed it, so that it is to be signed again. */

@@ -6,13 +6,13 @@ import {
   changesOf,
   isModified,
   NO_ENTRIES,
-  randomId,
   read,
   remove,
   type SessionState,
   valuesOf,
   waiting,
 } from "./state.ts";
+import { randomId } from "./token.ts";
 
 /** The keys of `Data` that are strings: the others are never stored. */
 export type KeyOf<Data extends object> = keyof Data & string;

@@ -8,8 +8,8 @@ import { WINDOW } from "./record.ts";
 import { createRecords, STORE_DEADLINE, type View } from "./records.ts";
 import { withSession } from "./response.ts";
 import { createSession, type Session, stateOf } from "./session.ts";
-import { createState, type Origin, randomId } from "./state.ts";
-import { createTokens, type Rejection, subjectKey } from "./token.ts";
+import { createState, type Origin } from "./state.ts";
+import { createTokens, randomId, type Rejection, subjectKey } from "./token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<
@@ -107,14 +107,12 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     if (values.length > CANDIDATES) return refuseAll();
     const results = await Promise.all(values.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
-    const [first, ...others] = verified.toSorted(
-      (one, other) => other.snapshot.version - one.snapshot.version,
-    );
+    const [first, ...others] = verified.toSorted((one, other) => other.version - one.version);
     if (first === undefined) {
       const reason = results.find((result) => typeof result === "string");
       return refuse(request, reason ?? "malformed");
     }
-    const isOne = others.every(({ snapshot }) => snapshot.id === first.snapshot.id);
+    const isOne = others.every(({ id }) => id === first.id);
     return isOne ? openToken(first) : refuseAll();
   }
 
@@ -125,9 +123,9 @@ export function createSessions<Data extends object = Record<string, unknown>>(
 
   function openToken(token: VerifiedToken): MaybePromise<Session<Data>> {
     const patience = { left: STORE_DEADLINE };
-    return chain(records.view(token.snapshot, patience), (view) => {
-      if (view.end !== undefined) return openEnded(token.snapshot, view);
-      const version = Math.max(token.snapshot.version, view.record?.version ?? 0);
+    return chain(records.view(token, patience), (view) => {
+      if (view.end !== undefined) return openEnded(token, view);
+      const version = Math.max(token.version, view.record?.version ?? 0);
       return create({ kind: "live", token, present: view.present, version }, patience);
     });
   }

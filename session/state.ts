@@ -113,13 +113,6 @@ export function createState(
   };
 }
 
-/** 128 random bits in base64url. */
-export function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const base64 = btoa(String.fromCharCode(...bytes));
-  return base64.slice(0, 22).replaceAll("+", "-").replaceAll("/", "_");
-}
-
 /** A value. One that is no object is read on its own, and the rest stays unread. */
 export function read(state: SessionState, key: string): unknown {
   if (state.values !== undefined) return state.values.get(key);

@@ -23,8 +23,7 @@ import type { MaybePromise } from "./maybe.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import { randomId } from "./state.ts";
-import { createTokens, type Rejection, subjectKey } from "./token.ts";
+import { createTokens, randomId, type Rejection, subjectKey } from "./token.ts";
 
 export type { JarCookie } from "./jar.ts";
 

@@ -45,10 +45,13 @@ export interface TokenSettings {
   readonly now: () => number;
 }
 
-/** RFC 7515 §7.1: three parts of base64url, without padding; a signature may be missing. */
-const COMPACT_JWS = /^[\w-]*\.[\w-]*\.[\w-]*$/;
-/** What a part of so many characters over a multiple of four ends with: no spare bit is set. */
-const LAST_CHARACTERS = [/^/, /^$/, /[AQgw]$/, /[AEIMQUYcgkosw048]$/] as const;
+/** Base64url without padding (RFC 7515 §2); of a last group no spare bit is set. */
+const PART = "(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?";
+/**
+ * RFC 7515 §7.1, in the one spelling of its bytes: `jose` would take others for the same. A
+ * signature may be missing.
+ */
+const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
 /** No cookie can be longer, so no token can. */
 const TOKEN_LIMIT = 4096;
 /** How far other instances' clocks may be ahead, in seconds. */
@@ -90,10 +93,15 @@ function headerText({ header }: Signer): string {
   return base64url.encode(JSON.stringify(header));
 }
 
+/** A new session's id: 128 random bits in base64url. */
+export function randomId(): string {
+  return base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
+}
+
 /** Signs and verifies the tokens of one cookie, and remembers those that it verified or signed. */
 export function createTokens(settings: TokenSettings): Tokens {
   const { audience, lifetime, now } = settings;
-  const cache = createCache<VerifiedToken>();
+  const cache = createCache<VerifiedToken>(sizeOf);
   let ring: Ring | undefined;
 
   /**
@@ -105,23 +113,17 @@ export function createTokens(settings: TokenSettings): Tokens {
   }
 
   function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
-    const { startedAt, endsAt } = verified.snapshot;
+    const { startedAt, endsAt } = verified;
     const seconds = now() / 1000;
     const isInTime =
       seconds < endsAt && seconds < startedAt + lifetime && startedAt <= seconds + CLOCK_SKEW;
     return isInTime ? verified : "expired";
   }
 
-  function remember(token: string, verified: VerifiedToken): void {
-    let bytes = 0;
-    for (const [name, text] of verified.snapshot.entries) bytes += name.length + text.length + 128;
-    cache.put(token, verified, bytes);
-  }
-
   function verify(token: string): MaybePromise<VerifiedToken | Rejection> {
     const known = cache.get(token);
     if (known !== undefined) return checkTime(known);
-    if (token.length > TOKEN_LIMIT || !isCanonical(token)) return "malformed";
+    if (token.length > TOKEN_LIMIT || !COMPACT_JWS.test(token)) return "malformed";
     return chain(getRing(), ({ byHeader, current }) => {
       const header = token.slice(0, token.indexOf("."));
       const signer = byHeader.get(header);
@@ -140,9 +142,9 @@ export function createTokens(settings: TokenSettings): Tokens {
       const { payload } = await compactVerify(token, key, { algorithms: [header.alg] });
       const read = await readClaims(JSON.parse(decoder.decode(payload)), audience);
       if (typeof read === "string") return read;
-      const verified = { snapshot: read, length: token.length, isCurrentKey };
+      const verified = { ...read, length: token.length, isCurrentKey };
       // Joined anew, so that the cache keeps the token alone and not the header it was cut from.
-      remember(token.split(".").join("."), verified);
+      cache.put(token.split(".").join("."), verified);
       return checkTime(verified);
     } catch (error) {
       return error instanceof errors.JWSSignatureVerificationFailed ? "forged" : "malformed";
@@ -150,29 +152,33 @@ export function createTokens(settings: TokenSettings): Tokens {
   }
 
   async function sign(signed: Snapshot): Promise<string> {
-    const { current } = await getRing();
-    const payload = encoder.encode(await writeClaims(signed, audience));
-    const token = await new CompactSign(payload)
+    const { current } = ring ?? (await getRing());
+    const data = writeData(signed.entries);
+    const claims = writeClaims(signed, audience, typeof data === "string" ? data : await data);
+    const token = await new CompactSign(encoder.encode(claims))
       .setProtectedHeader(current.header)
       .sign(current.key);
-    remember(token, { snapshot: signed, length: token.length, isCurrentKey: true });
+    cache.put(token, { ...signed, length: token.length, isCurrentKey: true });
     return token;
   }
 
   return { verify, sign };
 }
 
-/** Whether the text is the one spelling of its bytes: `jose` would take others for the same. */
-function isCanonical(token: string): boolean {
-  if (!COMPACT_JWS.test(token)) return false;
-  return token.split(".").every((part) => LAST_CHARACTERS[part.length % 4]?.test(part.slice(-1)));
+/** About how many bytes of memory a verified token takes, its text not counted. */
+function sizeOf({ entries }: VerifiedToken): number {
+  let bytes = 256;
+  for (const [name, text] of entries) bytes += name.length + text.length + 128;
+  return bytes;
 }
 
 /** Tells apart the tokens that no key of ours signed, for whoever reads the events. */
 function rejectHeader(header: string): Rejection {
   try {
     const text = decoder.decode(base64url.decode(header));
-    const { alg, typ, kid, ...others } = members(JSON.parse(text));
+    const parameters: unknown = JSON.parse(text);
+    if (!isObject(parameters)) return "malformed";
+    const { alg, typ, kid, ...others } = parameters;
     const isOurs = alg === "HS256" && typ === "session+jwt" && Object.keys(others).length === 0;
     return isOurs && typeof kid === "string" ? "unknown-key" : "wrong-purpose";
   } catch {
@@ -181,35 +187,35 @@ function rejectHeader(header: string): Rejection {
 }
 
 /** The claims as JSON, in their fixed order (design: registered ones first, then ours). */
-async function writeClaims(signed: Snapshot, audience: string): Promise<string> {
+function writeClaims(signed: Snapshot, audience: string, data: string): string {
   const { id, startedAt, endsAt, version, entries, subject } = signed;
-  const claims = {
+  const claims = JSON.stringify({
     aud: audience,
     sid: id,
     iat: startedAt,
     exp: endsAt,
     ver: version,
-    ...(subject === undefined ? {} : { sub: subject.name }),
-    ...(subject?.generation === undefined ? {} : { gen: subject.generation }),
-    ...(entries.has(PERMANENT) ? { permanent: true } : {}),
-  };
+    sub: subject?.name,
+    gen: subject?.generation,
+    permanent: entries.has(PERMANENT) || undefined,
+  });
   const flashes = entries.get(FLASHES);
-  return [
-    JSON.stringify(claims).slice(0, -1),
-    flashes === undefined ? "" : `,"flashes":${flashes}`,
-    `,"data":${await writeData(entries)}}`,
-  ].join("");
+  const members = flashes === undefined ? "" : `"flashes":${flashes},`;
+  return `${claims.slice(0, -1)},${members}"data":${data}}`;
 }
 
 /** The user's values as a JSON object; deflated to a string where that is shorter. */
-async function writeData(entries: Entries): Promise<string> {
+function writeData(entries: Entries): MaybePromise<string> {
   const texts: string[] = [];
   for (const [name, text] of entries) {
     const key = keyOf(name);
     if (key !== undefined) texts.push(`${JSON.stringify(key)}:${text}`);
   }
   const json = `{${texts.join(",")}}`;
-  if (json.length < DEFLATE_FROM) return json;
+  return json.length < DEFLATE_FROM ? json : deflateWhereShorter(json);
+}
+
+async function deflateWhereShorter(json: string): Promise<string> {
   const bytes = encoder.encode(json);
   const deflated = `"${base64url.encode(await deflate(bytes))}"`;
   return deflated.length < bytes.length ? deflated : json;
@@ -217,12 +223,13 @@ async function writeData(entries: Entries): Promise<string> {
 
 /** What verified claims say; each is required to have its type and to be finite. */
 async function readClaims(payload: unknown, audience: string): Promise<Snapshot | Rejection> {
-  const { aud, sid, iat, exp, ver, sub, gen, permanent, flashes, data } = members(payload);
+  if (!isObject(payload)) return "malformed";
+  const { aud, sid, iat, exp, ver, sub, gen, permanent, flashes, data } = payload;
   if (aud !== audience) return "wrong-purpose";
   if (typeof sid !== "string" || !ID.test(sid)) return "malformed";
   if (!isTime(iat) || !isTime(exp) || !isTime(ver)) return "malformed";
-  const values = await readData(data);
-  if (values === undefined) return "malformed";
+  const values = typeof data === "string" ? await inflateData(data) : data;
+  if (!isObject(values)) return "malformed";
   const entries = new Map<string, string>();
   for (const [key, value] of Object.entries(values)) {
     entries.set(nameOf(key), JSON.stringify(value));
@@ -237,10 +244,9 @@ async function readClaims(payload: unknown, audience: string): Promise<Snapshot 
   return snapshot({ id: sid, startedAt: iat, endsAt: exp, version: ver }, entries);
 }
 
-async function readData(data: unknown): Promise<Record<string, unknown> | undefined> {
-  if (typeof data !== "string") return members(data);
+async function inflateData(data: string): Promise<unknown> {
   const bytes = await inflate(new Uint8Array(base64url.decode(data)), INFLATED_LIMIT);
-  return bytes === undefined ? undefined : members(JSON.parse(decoder.decode(bytes)));
+  return bytes === undefined ? undefined : JSON.parse(decoder.decode(bytes));
 }
 
 /** The store's key of a subject: its hash, since the name may be personal and of any length. */
@@ -253,9 +259,6 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
-function members(value: unknown): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError("Cannot read claims: they are no object");
-  }
-  return { ...value };
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !isList(value);
 }

@@ -13,5 +13,6 @@ const limited: CacheLimits = { entries, bytes: 1024 * 1024 };
 // Kept apart, because the import itself is what is replaced.
 const createAny = createCache;
 await mock.module("../session/cache.ts", () => ({
-  createCache: <Value>(limits: CacheLimits = limited) => createAny<Value>(limits),
+  createCache: <Value>(sizeOf: (value: Value) => number, limits: CacheLimits = limited) =>
+    createAny(sizeOf, limits),
 }));

@@ -142,9 +142,8 @@ describe("the turns of a session's commits", () => {
     const committer = { settings, tokens, records: createRecords(store, "cookie"), turns };
     const verified = await tokens.verify(await token({ data: { begun: 1 } }, { secretKey }));
     if (typeof verified === "string") throw new Error(verified);
-    const { snapshot: present } = verified;
-    const { version } = present;
-    const origin = { kind: "live", token: verified, present, version } as const;
+    const { version } = verified;
+    const origin = { kind: "live", token: verified, present: verified, version } as const;
 
     function write(key: string) {
       const shared = { lifetime, idleTimeout, now, onLateWrite: () => {} };

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
 import { memoryStore, SessionStoreError, type Store } from "../../session/mod.ts";
 import { formatRecord } from "../../session/record.ts";
-import { randomId } from "../../session/state.ts";
+import { randomId } from "../../session/token.ts";
 import { postgresStore } from "../../session/stores/postgres.ts";
 import { redisStore } from "../../session/stores/redis.ts";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
