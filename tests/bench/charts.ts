@@ -53,6 +53,15 @@ export function serverChart({ samples }: HttpResults, machine: Machine): string 
   );
 }
 
+/** The page itself, with and without a look at its cookie, is no library. */
+const CLASSES = {
+  bare: "bare",
+  floor: "bare",
+  ours: "ours",
+  hand: "other",
+  peer: "other",
+} as const satisfies Record<ServerEntry["kind"], string>;
+
 function barRow(
   { label, kind }: ServerEntry,
   rate: number,
@@ -60,7 +69,7 @@ function barRow(
   y: number,
   scale: number,
 ): string[] {
-  const className = kind === "ours" || kind === "bare" ? kind : "other";
+  const className = CLASSES[kind];
   const share = toBare === undefined ? "" : ` · ${toBare.toFixed(2)} ×`;
   const baseline = y + barHeight - 3;
   return [
