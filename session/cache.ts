@@ -1,7 +1,12 @@
-/** Values by text, the least recently used out first. */
-export interface Cache<Value> {
+/** Values by their text, the least recently used out first. */
+export interface Cache<Value extends Texted> {
   get(text: string): Value | undefined;
-  put(text: string, value: Value): void;
+  put(value: Value): void;
+}
+
+/** What is found by its text, which may be a part of a larger one and keep that in memory. */
+interface Texted {
+  readonly text: string;
 }
 
 /** How much a cache holds at most: so many entries, and so many bytes. */
@@ -17,14 +22,13 @@ export interface CacheLimits {
 const DEFAULT_LIMITS: CacheLimits = { entries: 16_384, bytes: 16 * 1024 * 1024 };
 
 /**
- * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory and those of their
- * text.
+ * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory, text and all.
  *
  * It has two generations, each of half the size. What is put or used is in the young one; when that
  * is full it becomes the old one, whose entries, all used longer ago than any of the young, go. So
  * what was used lately costs one look, and nothing has to be kept in order.
  */
-export function createCache<Value>(
+export function createCache<Value extends Texted>(
   sizeOf: (value: Value) => number,
   limits: CacheLimits = DEFAULT_LIMITS,
 ): Cache<Value> {
@@ -38,12 +42,12 @@ export function createCache<Value>(
     youngBytes = 0;
   }
 
-  function put(text: string, value: Value): void {
-    const bytes = text.length + sizeOf(value);
-    if (bytes > limits.bytes / 2) return;
+  function put(value: Value): void {
+    const bytes = sizeOf(value);
+    if (bytes > limits.bytes / 2 || young.has(value.text)) return;
     if (youngBytes + bytes > limits.bytes / 2) turn();
     youngBytes += bytes;
-    young.set(text, value);
+    young.set(value.text, value);
     if (young.size >= limits.entries / 2) turn();
   }
 
@@ -51,7 +55,7 @@ export function createCache<Value>(
     const recent = young.get(text);
     if (recent !== undefined) return recent;
     const value = old.get(text);
-    if (value !== undefined) put(text, value);
+    if (value !== undefined) put(value);
     return value;
   }
 

@@ -375,7 +375,7 @@ async function sign(commit: Commit, next: Snapshot): Promise<string> {
     throw new SessionTooLargeError(bytes, COOKIE_LIMIT, sizesOf(next.entries));
   }
   const { origin } = state;
-  const before = origin.kind === "live" ? cookie.name.length + origin.token.length : 0;
+  const before = origin.kind === "live" ? cookie.name.length + origin.token.text.length : 0;
   if (bytes >= NEAR_LIMIT && before < NEAR_LIMIT)
     report(commit, { type: "near-limit", id: next.id, bytes });
   return setCookie(cookie, token, isPermanent ? next.endsAt - Math.floor(now / 1000) : undefined);

@@ -36,8 +36,8 @@ export interface Subject {
 
 /** What a token says whose signature and claims hold. Requests share it: nothing in it changes. */
 export interface VerifiedToken extends Snapshot {
-  /** How many characters, and bytes, the token has. */
-  readonly length: number;
+  /** The token itself. */
+  readonly text: string;
   /** False where a fallback signed it, so that it is to be signed again. */
   readonly isCurrentKey: boolean;
 }

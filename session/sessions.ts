@@ -30,7 +30,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
    * The request's session. Whatever a client sent gives one: an empty, new session where there is no
-   * good cookie. Rejects, or throws, with `SessionStoreError` alone.
+   * good cookie. Rejects, or throws, with `SessionStoreError`, and with what `adopt` and `onEvent`
+   * throw.
    */
   open(request: Request): MaybePromise<Session<Data>>;
   /**
@@ -66,7 +67,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
 ): Sessions<Data> {
   const settings = checkOptions(options);
   const { cookie, lifetime, idleTimeout, store, dataIn, adopt, onEvent, now } = settings;
-  const tokens = createTokens({ secrets: settings.secrets, audience: cookie.name, lifetime, now });
+  const tokens = createTokens({ ...settings, audience: cookie.name });
   const records = createRecords(store, dataIn);
   const committer = { settings, tokens, records, turns: new Map<string, Promise<unknown>>() };
   const onLateWrite = (id: string): void => onEvent({ type: "late-write", id });

@@ -266,7 +266,8 @@ export interface TokenOptions extends Pick<
  */
 export async function token(claims: TokenClaims, options: TokenOptions): Promise<string> {
   const { kind = "valid", ...sessionOptions } = options;
-  const { secrets, cookie, lifetime, idleTimeout, now } = checkOptions(sessionOptions);
+  const settings = checkOptions(sessionOptions);
+  const { secrets, cookie, lifetime, idleTimeout, now } = settings;
   const { id = randomId() } = claims;
   const seconds = Math.min(idleTimeout, lifetime);
   const startedAt = Math.floor(now() / 1000) - (kind === "expired" ? seconds : 0);
@@ -274,7 +275,7 @@ export async function token(claims: TokenClaims, options: TokenOptions): Promise
   const entries = await entriesOf(claims, startedAt);
 
   function sign(id: string, changes: { secrets?: typeof secrets; audience?: string } = {}) {
-    const tokens = createTokens({ secrets, audience: cookie.name, lifetime, now, ...changes });
+    const tokens = createTokens({ ...settings, audience: cookie.name, ...changes });
     return tokens.sign(snapshot({ id, ...times }, entries));
   }
 

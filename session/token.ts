@@ -41,6 +41,8 @@ export interface TokenSettings {
   readonly audience: string;
   /** Seconds from a session's start to its end. */
   readonly lifetime: number;
+  /** Seconds from a token's signing to its end. */
+  readonly idleTimeout: number;
   /** The clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -100,7 +102,7 @@ export function randomId(): string {
 
 /** Signs and verifies the tokens of one cookie, and remembers those that it verified or signed. */
 export function createTokens(settings: TokenSettings): Tokens {
-  const { audience, lifetime, now } = settings;
+  const { audience, lifetime, idleTimeout, now } = settings;
   const cache = createCache<VerifiedToken>(sizeOf);
   let ring: Ring | undefined;
 
@@ -112,11 +114,12 @@ export function createTokens(settings: TokenSettings): Tokens {
     return ring ?? createRing(settings.secrets).then((made) => (ring ??= made));
   }
 
+  /** Not by `exp` alone: where the settings were lowered, the store forgets sooner than it says. */
   function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
-    const { startedAt, endsAt } = verified;
+    const { startedAt, version, endsAt } = verified;
     const seconds = now() / 1000;
-    const isInTime =
-      seconds < endsAt && seconds < startedAt + lifetime && startedAt <= seconds + CLOCK_SKEW;
+    const end = Math.min(endsAt, startedAt + lifetime, version / 1000 + idleTimeout);
+    const isInTime = seconds < end && startedAt <= seconds + CLOCK_SKEW;
     return isInTime ? verified : "expired";
   }
 
@@ -147,9 +150,9 @@ export function createTokens(settings: TokenSettings): Tokens {
     if (!(await crypto.subtle.verify("HMAC", key, decode(signature), signed))) return "forged";
     const read = await readClaims(payload, audience);
     if (typeof read === "string") return read;
-    const verified = { ...read, length: token.length, isCurrentKey };
     // Joined anew, so that the cache keeps the token alone and not the header it was cut from.
-    cache.put(`${header}.${payload}.${signature}`, verified);
+    const verified = { ...read, text: `${header}.${payload}.${signature}`, isCurrentKey };
+    cache.put(verified);
     return checkTime(verified);
   }
 
@@ -160,16 +163,16 @@ export function createTokens(settings: TokenSettings): Tokens {
     const token = await new CompactSign(encoder.encode(claims))
       .setProtectedHeader(current.header)
       .sign(current.key);
-    cache.put(token, { ...signed, length: token.length, isCurrentKey: true });
+    if (token.length <= TOKEN_LIMIT) cache.put({ ...signed, text: token, isCurrentKey: true });
     return token;
   }
 
   return { verify, sign };
 }
 
-/** About how many bytes of memory a verified token takes, its text not counted. */
-function sizeOf({ entries }: VerifiedToken): number {
-  let bytes = 256;
+/** About how many bytes of memory a verified token takes. */
+function sizeOf({ text, entries }: VerifiedToken): number {
+  let bytes = text.length + 256;
   for (const [name, text] of entries) bytes += name.length + text.length + 128;
   return bytes;
 }
@@ -214,6 +217,7 @@ function writeData(entries: Entries): MaybePromise<string> {
 
 async function deflateWhereShorter(json: string): Promise<string> {
   const bytes = encoder.encode(json);
+  if (bytes.length > INFLATED_LIMIT) return json;
   const deflated = `"${base64url.encode(await deflate(bytes))}"`;
   return deflated.length < bytes.length ? deflated : json;
 }

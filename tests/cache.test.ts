@@ -4,18 +4,24 @@ import { type Cache, createCache } from "../session/cache.ts";
 
 const MANY = 1024 * 1024;
 
-function cacheOf(entries: number): Cache<string> {
+interface Value {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+function cacheOf(entries: number): Cache<Value> {
   return createCache(() => 1, { entries, bytes: MANY });
 }
 
-function read(cache: Cache<string>, texts: readonly string[]): (string | undefined)[] {
-  return texts.map((text) => cache.get(text));
+/** Of each text whether it is there. */
+function has(cache: Cache<Value>, texts: readonly string[]): boolean[] {
+  return texts.map((text) => cache.get(text)?.text === text);
 }
 
 type Use = readonly [action: string, text: string];
 
-function sized(bytes: number): Cache<number> {
-  return createCache<number>((value) => value, { entries: 100, bytes });
+function sized(bytes: number): Cache<Value> {
+  return createCache<Value>((value) => value.bytes, { entries: 100, bytes });
 }
 
 /** The texts that are there, least recently used first; a cache of its own tells of each. */
@@ -24,7 +30,7 @@ function present(limit: number, uses: readonly Use[]): string[] {
   return [...texts].filter((text) => {
     const cache = cacheOf(limit);
     for (const [action, used] of uses) {
-      if (action === "put") cache.put(used, used);
+      if (action === "put") cache.put({ text: used, bytes: 1 });
       else cache.get(used);
     }
     return cache.get(text) !== undefined;
@@ -36,7 +42,7 @@ function used(limit: number, uses: readonly Use[]): string[] {
   const cache = cacheOf(limit);
   const order = new Set<string>();
   for (const [action, text] of uses) {
-    if (action === "put") cache.put(text, text);
+    if (action === "put") cache.put({ text, bytes: 1 });
     else if (cache.get(text) === undefined) continue;
     order.delete(text);
     order.add(text);
@@ -44,18 +50,16 @@ function used(limit: number, uses: readonly Use[]): string[] {
   return [...order];
 }
 
-test("gives what was put, the last of each text, and undefined for the rest", () => {
+test("gives what was put, the first of each text, and undefined for the rest", () => {
   const cache = cacheOf(100);
-  cache.put("a", "first");
-  cache.put("b", "second");
-  cache.put("a", "third");
-  expect(read(cache, ["a", "b", "c", "", "__proto__"])).toEqual([
-    "third",
-    "second",
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  const [first, second] = [
+    { text: "a", bytes: 1 },
+    { text: "a", bytes: 2 },
+  ];
+  cache.put(first);
+  cache.put(second);
+  expect(cache.get("a")).toBe(first);
+  expect(has(cache, ["b", "", "__proto__"])).toEqual([false, false, false]);
 });
 
 describe("a cache of so many entries", () => {
@@ -75,32 +79,32 @@ describe("a cache of so many entries", () => {
 
   test("of one holds the last one", () => {
     const cache = cacheOf(1);
-    for (const text of ["a", "b"]) cache.put(text, text);
-    expect(read(cache, ["a", "b"])).toEqual([undefined, "b"]);
+    for (const text of ["a", "b"]) cache.put({ text, bytes: 1 });
+    expect(has(cache, ["a", "b"])).toEqual([false, true]);
   });
 });
 
 describe("a cache of so many bytes", () => {
   test("drops what was used longest ago", () => {
     const cache = sized(10_000);
-    for (const text of ["a", "b", "c", "d"]) cache.put(text, 2400);
-    expect(cache.get("a")).toBe(2400);
-    cache.put("e", 2400);
-    expect(["a", "b", "e"].map((text) => cache.get(text))).toEqual([2400, undefined, 2400]);
+    for (const text of ["a", "b", "c", "d"]) cache.put({ text, bytes: 2401 });
+    expect(has(cache, ["a"])).toEqual([true]);
+    cache.put({ text: "e", bytes: 2401 });
+    expect(has(cache, ["a", "b", "e"])).toEqual([true, false, true]);
   });
 
-  test("counts the text, too", () => {
+  test("counts a value that is put again once", () => {
     const cache = sized(10_000);
-    const texts = ["a", "b", "c"].map((letter) => letter.repeat(4000));
-    for (const text of texts) cache.put(text, 0);
-    expect(texts.map((text) => cache.get(text))).toEqual([undefined, 0, 0]);
+    for (let count = 0; count < 100; count++) {
+      for (const text of ["a", "b"]) cache.put({ text, bytes: 2401 });
+    }
+    expect(has(cache, ["a", "b"])).toEqual([true, true]);
   });
 
   test("keeps nothing that is larger than half of it, and works on", () => {
     const cache = sized(10_000);
-    cache.put("a", 5000);
-    expect(cache.get("a")).toBeUndefined();
-    cache.put("b", 4999);
-    expect(cache.get("b")).toBe(4999);
+    cache.put({ text: "a", bytes: 5001 });
+    cache.put({ text: "b", bytes: 5000 });
+    expect(has(cache, ["a", "b"])).toEqual([false, true]);
   });
 });

@@ -13,6 +13,8 @@ const limited: CacheLimits = { entries, bytes: 1024 * 1024 };
 // Kept apart, because the import itself is what is replaced.
 const createAny = createCache;
 await mock.module("../session/cache.ts", () => ({
-  createCache: <Value>(sizeOf: (value: Value) => number, limits: CacheLimits = limited) =>
-    createAny(sizeOf, limits),
+  createCache: <Value extends { readonly text: string }>(
+    sizeOf: (value: Value) => number,
+    limits: CacheLimits = limited,
+  ) => createAny(sizeOf, limits),
 }));

@@ -136,8 +136,8 @@ describe("the turns of a session's commits", () => {
     };
     const options = { secretKey, store, onEvent: () => {} };
     const settings = checkOptions(options);
-    const { secrets, cookie, lifetime, idleTimeout, now } = settings;
-    const tokens = createTokens({ secrets, audience: cookie.name, lifetime, now });
+    const { cookie, lifetime, idleTimeout, now } = settings;
+    const tokens = createTokens({ ...settings, audience: cookie.name });
     const turns = new Map<string, Promise<unknown>>();
     const committer = { settings, tokens, records: createRecords(store, "cookie"), turns };
     const verified = await tokens.verify(await token({ data: { begun: 1 } }, { secretKey }));

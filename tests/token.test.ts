@@ -10,6 +10,7 @@ const AUDIENCE = "__Host-Http-session";
 const ID = "AAECAwQFBgcICQoLDA0ODw";
 const SECONDS = START / 1000;
 const LIFETIME = 30 * DAY;
+const IDLE_TIMEOUT = LIFETIME;
 
 function createAll(
   options: { now?: () => number; secretKey?: string; fallbacks?: string[]; audience?: string } = {},
@@ -19,6 +20,7 @@ function createAll(
     secrets: checkSecrets(secretKey, fallbacks),
     audience,
     lifetime: LIFETIME,
+    idleTimeout: IDLE_TIMEOUT,
     now,
   });
 }
@@ -76,7 +78,7 @@ describe("a token, to the letter", () => {
     const other = createAll();
     expect(await other.verify(token)).toMatchObject({
       isCurrentKey: true,
-      length: token.length,
+      text: token,
       id: ID,
       startedAt: SECONDS - 5,
       endsAt: SECONDS + 7 * DAY,
@@ -225,6 +227,19 @@ describe("data of 128 bytes and more", () => {
     const inflated = Bun.inflateSync(Buffer.from(String(data), "base64url"), { windowBits: -15 });
     expect(new TextDecoder().decode(inflated)).toBe(`{"long":${long}}`);
     expect(await createAll().verify(token)).toMatchObject(sessionOf({ long }));
+  });
+
+  test.each<[number, "string" | "object"]>([
+    [64 * 1024, "string"],
+    [64 * 1024 + 1, "object"],
+  ])("of %d bytes, which readers inflate up to 65,536, becomes a %s", async (size, type) => {
+    const spaces = JSON.stringify(" ".repeat(size - `{"spaces":""}`.length));
+    const tokens = createAll();
+    const token = await tokens.sign(sessionOf({ spaces }));
+    expect(typeof claimsOf(token)["data"]).toBe(type);
+    // What is too long for a cookie is not taken by the one who signed it, either.
+    expect(await outcome(token, tokens)).toBe(await outcome(token));
+    expect(await outcome(token)).toBe(type === "string" ? "taken" : "malformed");
   });
 
   test("is left as it is where that is shorter", async () => {

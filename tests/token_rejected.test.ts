@@ -9,6 +9,7 @@ import { forge, KID, OTHER_KID, signText } from "./jws.ts";
 const AUDIENCE = "__Host-Http-session";
 const SECONDS = START / 1000;
 const LIFETIME = 24 * 60 * 60;
+const IDLE_TIMEOUT = 2 * LIFETIME;
 const HEADER = { alg: "HS256", typ: "session+jwt", kid: KID };
 const CLAIMS = {
   aud: AUDIENCE,
@@ -24,7 +25,13 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 function createAll(audience: string = AUDIENCE): Tokens {
   const secrets = checkSecrets(SECRET, OTHER_SECRET);
-  return createTokens({ secrets, audience, lifetime: LIFETIME, now: () => START });
+  return createTokens({
+    secrets,
+    audience,
+    lifetime: LIFETIME,
+    idleTimeout: IDLE_TIMEOUT,
+    now: () => START,
+  });
 }
 
 async function outcome(token: string, tokens: Tokens = createAll()): Promise<Rejection | "taken"> {
@@ -249,7 +256,13 @@ describe("claims that are not ours are refused, though our key signed them", () 
     const token = signText(forge({ header: HEADER, payload }), SECRET);
     const now = (): number => START + LIFETIME * 1000;
     const secrets = checkSecrets(SECRET);
-    const later = createTokens({ secrets, audience: AUDIENCE, lifetime: LIFETIME, now });
+    const later = createTokens({
+      secrets,
+      audience: AUDIENCE,
+      lifetime: LIFETIME,
+      idleTimeout: IDLE_TIMEOUT,
+      now,
+    });
     expect(await outcome(token, later)).toBe("expired");
   });
 

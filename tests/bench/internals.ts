@@ -28,6 +28,7 @@ async function verifyCases(cookies: readonly string[]): Promise<Case[]> {
     secrets: keys.checkSecrets(readSecret()),
     audience: "session",
     lifetime,
+    idleTimeout: lifetime,
     now: Date.now,
   });
   const texts = cookies.map((cookie) => cookie.slice("session=".length));
