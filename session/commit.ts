@@ -7,13 +7,14 @@ import {
   hasKeys,
   keyOf,
   PERMANENT,
+  shared,
   type Snapshot,
   snapshot,
   SUBJECT,
   subjectEntry,
   type VerifiedToken,
 } from "./entries.ts";
-import { type KeySize, SessionStoreError, SessionTooLargeError } from "./errors.ts";
+import { type KeySize, SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { chain, type MaybePromise, within } from "./maybe.ts";
 import type { SessionEvent, Settings } from "./options.ts";
 import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
@@ -147,15 +148,29 @@ async function tryOnce(commit: LiveCommit): Promise<Result> {
   try {
     const view = await records.view(token, state.patience);
     if (view.end !== undefined) return await afterEnd(commit, view);
+    if (isTakenOver(commit, view)) {
+      drop(commit, token.id);
+      return NONE;
+    }
     if (!isOutlived(commit, view)) return await write(commit, view);
     return state.isDestroyed || state.isRegenerated
       ? await write(commit, { ...view, present: snapshot(view.present, NO_ENTRIES) })
       : await afterEnd(commit, { ...view, end: "over", since: 0 });
   } catch (error) {
     // A cookie that is only refreshed can be refreshed another time.
-    if (!commit.isModified && error instanceof SessionStoreError) return NONE;
+    if (!commit.isModified && error instanceof SessionError) return NONE;
     throw error;
   }
+}
+
+/**
+ * Whether the session became another subject's meanwhile, whom the changes of this request's subject
+ * are no business of. To end it, or to make it a third one's, is for all of them.
+ */
+function isTakenOver({ state, isModified: modified }: LiveCommit, { present }: Live): boolean {
+  const owner = state.opened?.subject?.name;
+  const isAnothers = owner !== undefined && present.subject?.name !== owner;
+  return isAnothers && modified && !state.isDestroyed && !hasNewSubject(state);
 }
 
 /**
@@ -173,6 +188,7 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
   const isOvertaken = view.end === "moved" && now < view.since + WINDOW * 1000;
   if (state.isRegenerated) {
     const kept = { ...changes, changedInside: NO_ENTRIES, removed: new Set<string>() };
+    if (changes.changedInside.size > 0) drop(commit, token.id);
     const line = await begin(commit, kept);
     return (await endOthers(commit, view)) ? { line } : CONFLICT;
   }
@@ -180,7 +196,10 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
     if (commit.isModified) drop(commit, token.id);
     return NONE;
   }
-  if (isOvertaken) return NONE;
+  if (isOvertaken) {
+    drop(commit, token.id);
+    return NONE;
+  }
   const line = (await begin(commit, changes)) ?? deleteCookie(settings.cookie);
   return (await endOthers(commit, view)) ? { line } : CONFLICT;
 }
@@ -213,11 +232,11 @@ function report({ state, settings }: Commit, event: SessionEvent): void {
 async function write(commit: LiveCommit, view: Live): Promise<Result> {
   const { state, changes, token } = commit;
   const before = view.present.entries;
-  const applied = apply(
-    state.isDestroyed ? NO_ENTRIES : before,
-    changes,
-    removedBefore(commit, view),
-  );
+  const owner = view.present.subject?.name;
+  // Nothing that a parallel request left goes on in another subject's session.
+  const isNewOwners = hasNewSubject(state) && owner !== undefined && owner !== state.subject;
+  const own = state.isDestroyed || isNewOwners ? shared(state.base, before) : before;
+  const applied = apply(own, changes, removedBefore(commit, view));
   const entries = await withSubject(commit, applied.entries);
   if (applied.isDropped) drop(commit, token.id);
   const hadKeys = hasKeys(before) || hasKeys(token.entries);

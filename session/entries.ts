@@ -162,6 +162,11 @@ export function apply(
   return { entries, isDropped };
 }
 
+/** The entries that both have, with the same text. */
+export function shared(one: Entries, other: Entries): Entries {
+  return new Map([...one].filter(([name, text]) => other.get(name) === text));
+}
+
 /** `flashes` less each of `taken` once. */
 function without(flashes: readonly Flash[], taken: readonly Flash[]): Flash[] {
   const rest = [...flashes];

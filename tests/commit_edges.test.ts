@@ -4,9 +4,11 @@ import {
   type App,
   cookieOf,
   createApp,
+  createClock,
   DAY,
   errorOf,
   Jar,
+  MINUTE,
   OTHER_SECRET,
   requestWith,
 } from "./helpers.ts";
@@ -19,6 +21,11 @@ async function browser(app: App, values: Record<string, unknown>): Promise<Jar> 
   const jar = new Jar();
   await app.visit(jar, (session) => session.update(values));
   return jar;
+}
+
+/** What deflating makes no shorter: 1,468 characters. */
+function randomText(): string {
+  return btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(1100))));
 }
 
 function end(session: Session): void {
@@ -70,6 +77,7 @@ describe("a request whose session was ended meanwhile", () => {
       },
     );
     expect(await app.look(cookieOf(answer))).toEqual({ username: "ann" });
+    expect(app.events.map(({ type }) => type)).toEqual(["dropped"]);
   });
 
   test("with regenerate and no key set gets no cookie", async () => {
@@ -96,6 +104,7 @@ describe("a request whose session was ended meanwhile", () => {
       (session) => session.destroy(),
     );
     expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(app.events.map(({ type }) => type)).toEqual(["dropped"]);
     expect(await app.look(cookieOf(login))).toEqual({ theme: "dark" });
   });
 
@@ -240,6 +249,32 @@ test("D9 endAll holds as long as any copy could open", async () => {
   app.advance(7 * DAY - 1);
   expect((await app.sessions.open(requestWith(jar.cookie))).subject).toBeUndefined();
   expect(app.events.map(({ type }) => type)).toEqual(["ended"]);
+});
+
+test("a logout holds for a copy from before a shorter idleTimeout", async () => {
+  const { now, advance } = createClock();
+  const store = memoryStore({ now });
+  const jar = await browser(createApp({ store, now }), { username: "ann" });
+  const { cookie } = jar;
+  const app = createApp({ store, now, idleTimeout: 30 * MINUTE });
+  advance(MINUTE);
+  await app.visit(jar, (session) => session.set("theme", "dark"));
+  await app.visit(jar, end);
+  advance(33 * MINUTE);
+  expect(await app.look(cookie)).toEqual({});
+});
+
+test("a copy that grew over the limit with its record can still be read", async () => {
+  const app = createApp();
+  const jar = new Jar();
+  await app.visit(jar, (session) => session.set("one", randomText()));
+  const copy = jar.cookie;
+  app.advance(61);
+  await app.visit(jar, (session) => session.set("one", 1));
+  app.advance(61);
+  await app.visit(jar, (session) => session.set("two", randomText()));
+  const answer = await app.visit(Object.assign(new Jar(), { cookie: copy }));
+  expect(answer.status).toBe(200);
 });
 
 test("adopt is asked beside what is no token, and not beside a token that is not good", async () => {

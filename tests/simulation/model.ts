@@ -84,7 +84,10 @@ export class Model {
       session.isEnded = true;
       return;
     }
-    const dying = [...this.#removeAll(session, exchange, effects)];
+    const dying = isNewOwners(session, exchange, effects)
+      ? [...forgetOthers(session, exchange)]
+      : [];
+    dying.push(...this.#removeAll(session, exchange, effects));
     dying.push(...this.#changeInside(session, exchange, effects));
     for (const key of [...effects.set, ...effects.flashes]) put(session, key, exchange);
     nameSubject(session, exchange, effects);
@@ -118,7 +121,8 @@ export class Model {
     const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
     if (isLive && session !== undefined && effects !== undefined) {
       const leaves = cookie === "deleted" || isNewId;
-      if (leaves || effects.isDestroyed || effects.isRegenerated) this.#end(session, moment);
+      const isMoved = effects.isRegenerated && cookie !== undefined;
+      if (leaves || effects.isDestroyed || isMoved) this.#end(session, moment);
     }
     if (isNewId) this.#begin(exchange, cookie.id);
   }
@@ -233,12 +237,32 @@ function put(session: SessionModel, key: string, exchange: Exchange): void {
   session.history.add(markOf(key, exchange.number));
 }
 
-function nameSubject(session: SessionModel, exchange: Exchange, effects: Effects): void {
+function hasNewSubject({ isLive, subjectSeen }: Exchange, effects: Effects): boolean {
   const { subject, isRegenerated } = effects;
-  if (subject === undefined) return;
+  if (subject === undefined) return false;
   // The same user's next login is one, the same absence of a user is none.
   const isLogin = isRegenerated && subject.name !== undefined;
-  if (exchange.isLive && subject.name === exchange.subjectSeen && !isLogin) return;
+  return !isLive || subject.name !== subjectSeen || isLogin;
+}
+
+/** Whether the session becomes another's than whose it is now. */
+function isNewOwners(session: SessionModel, exchange: Exchange, effects: Effects): boolean {
+  const isAnothers = session.subject !== undefined && session.subject !== effects.subject?.name;
+  return hasNewSubject(exchange, effects) && isAnothers;
+}
+
+/** What the exchange did not see is the former subject's, and goes with it: gives the marks. */
+function* forgetOthers(session: SessionModel, { seen }: Exchange): Iterable<string> {
+  for (const [key, { number }] of session.values) {
+    if (seen.get(key) === number) continue;
+    session.values.delete(key);
+    if (!isFlash(key)) yield markOf(key, number);
+  }
+}
+
+function nameSubject(session: SessionModel, exchange: Exchange, effects: Effects): void {
+  const { subject } = effects;
+  if (subject === undefined || !hasNewSubject(exchange, effects)) return;
   if (exchange.isBesideEndAll) session.mayHaveEnded = true;
   session.subject = subject.name;
   if (subject.name !== undefined) session.subjects.add(subject.name);
