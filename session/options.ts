@@ -29,7 +29,7 @@ export type SessionEvent =
   | { readonly type: "too-large"; readonly id: string; readonly bytes: number }
   /** A token of a fallback key was signed again with the current one. */
   | { readonly type: "rotated"; readonly id: string }
-  /** A change came after the commit, and threw. */
+  /** A change came after the commit, and threw; the first of several. */
   | { readonly type: "late-write"; readonly id: string };
 
 /** The options of `createSessions`. */
@@ -67,7 +67,10 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    * with what it gives. None by default.
    */
   readonly adopt?: (request: Request) => MaybePromise<ValuesOf<Data> | undefined>;
-  /** Told of what happened. None by default; what it throws goes to the request's error handler. */
+  /**
+   * Told of what happened. None by default; what it throws goes to the request's error handler. It is
+   * not waited for: an async one has to catch its own errors.
+   */
   readonly onEvent?: (event: SessionEvent) => void;
   /** The clock, in milliseconds. `Date.now` by default. */
   readonly now?: () => number;

@@ -54,7 +54,7 @@ function copyOf(response: Response): Response {
   const isTyped = response.headers.has("content-type");
   if (isTyped || !isMutable(response.headers)) return new Response(response.body, response);
   const clone = response.clone();
-  void response.body?.cancel();
+  response.body?.cancel().catch(() => {});
   return clone;
 }
 

@@ -110,6 +110,9 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (subject !== undefined && (typeof subject !== "string" || subject === "")) {
       throw new SessionValueError("subject", "it is no string, or an empty one");
     }
+    if (subject?.isWellFormed() === false) {
+      throw new SessionValueError("subject", "it has half of a surrogate pair");
+    }
     if (state.subject !== undefined && subject !== state.subject) {
       valuesOf(state).clear();
       this.takeFlashes();
@@ -186,7 +189,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     valuesOf(this.#change("clear", "the session")).clear();
   }
 
-  /** The keys, in the order they were first set. */
+  /** The keys, in the order they were first set, but for those that are whole numbers. */
   keys(): IterableIterator<KeyOf<Data>>;
   keys(): IterableIterator<unknown> {
     return valuesOf(this.#touch()).keys();
@@ -276,7 +279,10 @@ export class Session<Data extends object = Record<string, unknown>> {
   #change(action: string, key: string): SessionState {
     const state = this.#touch();
     if (state.isCommitted) {
-      state.settings.onLateWrite((state.id ??= randomId()));
+      if (!state.reported.includes("late-write")) {
+        state.reported = [...state.reported, "late-write"];
+        state.settings.onLateWrite((state.id ??= randomId()));
+      }
       throw new SessionCommittedError(action, key);
     }
     return state;

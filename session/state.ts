@@ -9,6 +9,7 @@ import {
   type Snapshot,
   type VerifiedToken,
 } from "./entries.ts";
+import { SessionValueError } from "./errors.ts";
 import { check, decode, encode, type Json } from "./json.ts";
 import type { Patience } from "./maybe.ts";
 
@@ -135,6 +136,7 @@ export function valuesOf(state: SessionState): Map<string, unknown> {
 
 /** Sets a key. Throws `SessionValueError`. */
 export function assign(state: SessionState, key: string, value: unknown): void {
+  if (typeof key !== "string") throw new SessionValueError(String(key), "the key is no string");
   check(value, key);
   valuesOf(state).set(key, value);
   state.assigned.add(key);

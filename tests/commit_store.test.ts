@@ -36,6 +36,8 @@ describe("a change after the response", () => {
     session.flash("waits");
     await sessions.commit(session, new Response());
     const error = await errorOf(() => change(session));
+    // Each throws, and the first is told of.
+    expect(await errorOf(() => change(session))).toBeInstanceOf(SessionCommittedError);
     expect(error).toBeInstanceOf(SessionCommittedError);
     expect(error).toMatchObject({ code: "ERR_SESSION_COMMITTED", key });
     expect(String(error)).toContain(JSON.stringify(key));

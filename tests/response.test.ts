@@ -127,6 +127,23 @@ describe("a response that is shared", () => {
   });
 });
 
+test("a stream whose end fails takes nothing else down when its browser goes", async () => {
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => void failures.push(error);
+  process.on("unhandledRejection", onFailure);
+  const stream = new ReadableStream({
+    pull: (controller) => controller.enqueue(new TextEncoder().encode("more")),
+    cancel: () => {
+      throw new TypeError("Cannot cancel");
+    },
+  });
+  const written = withSession(new Response(stream), true, LINE);
+  await written.body?.cancel().catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", onFailure);
+  expect(failures).toEqual([]);
+});
+
 test("immutable headers are copied for a reader's Vary", async () => {
   const read = withSession(immutable(), true, undefined);
   expect(read.headers.get("vary")).toBe("Cookie");

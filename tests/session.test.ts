@@ -138,6 +138,20 @@ describe("writing", () => {
     expect(session.toJSON()).toEqual({ username: "bob", count: 1, cart: [] });
   });
 
+  test.each([42, Symbol("key"), null])("a key that is no string is refused: %p", async (key) => {
+    const session = await fresh();
+    const error = await errorOf(() => session.set(untyped(key), untyped("value")));
+    expect(error).toBeInstanceOf(SessionValueError);
+    expect(session.size).toBe(0);
+  });
+
+  test.each(["", "half \ud800", 5])("%p is no subject", async (subject) => {
+    const session = await fresh();
+    const error = await errorOf(() => (session.subject = untyped(subject)));
+    expect(error).toBeInstanceOf(SessionValueError);
+    expect(session.subject).toBeUndefined();
+  });
+
   test("clear removes the keys and leaves flashes, permanent and subject", async () => {
     const session = await fresh();
     session.set("username", "ann");

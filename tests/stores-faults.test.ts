@@ -111,6 +111,16 @@ describe("redisStore with a client that", () => {
     expect(silent.connects).toBe(1);
   });
 
+  test.each<[string, () => unknown]>([
+    ["throws", () => void new URL("no address")],
+    ["rejects", () => Promise.reject(new Error("Cannot close"))],
+  ])("is connected again where its close %s", async (_, close) => {
+    const closed = client(() => Promise.reject(new Error("Connection closed")));
+    closed.close = close;
+    expect(await failure(() => redisStore(closed).get(["a"]))).toBeInstanceOf(SessionStoreError);
+    expect(closed.connects).toBe(1);
+  });
+
   test("has no connection is connected again, at most once a second", async () => {
     const clock = spyOn(performance, "now").mockReturnValue(0);
     const closed = client(() => Promise.reject(new Error("Connection closed")));

@@ -61,8 +61,8 @@ export function redisStore(client: RedisCommands, options: RedisStoreOptions = {
   function reconnect(): void {
     if (client.connect === undefined || performance.now() - connecting < RECONNECT_AFTER) return;
     connecting = performance.now();
-    client.close?.();
-    client.connect().catch(() => {}); // The next call fails too, and says so.
+    void attempt(() => client.close?.());
+    void attempt(() => client.connect?.());
   }
 
   async function run(script: string, key: string, ...values: string[]): Promise<unknown> {
@@ -97,4 +97,11 @@ export function redisStore(client: RedisCommands, options: RedisStoreOptions = {
 /** Bun's code for an error that the server sent: the connection is a good one. */
 function isServerError(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_REDIS_SERVER_ERROR";
+}
+
+/** What fails here makes the next call fail too, which says so. */
+async function attempt(action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch {}
 }
