@@ -302,8 +302,7 @@ function begin(commit: Commit, changes: Changes): MaybePromise<string | undefine
 function start(commit: Commit, entries: Entries, startedAt: number): Promise<string> {
   const { state, settings, now } = commit;
   const id = (state.id ??= randomId());
-  const made = snapshot({ id, startedAt, endsAt: 0, version: now }, entries);
-  const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
+  const next = renewed(commit, { id, startedAt, version: now }, entries);
   return settings.dataIn === "store" ? startInStore(commit, next) : sign(commit, next);
 }
 
@@ -343,36 +342,41 @@ async function end(
 /** Writes to a session that goes on under its id. */
 async function update(commit: LiveCommit, view: Live, entries: Entries): Promise<Result> {
   const { state, records, token, settings, now } = commit;
-  const cookie = token;
   const { present, record: previous } = view;
-  const version = nextVersion(settings.now(), cookie, previous);
+  const { dataIn } = settings;
+  const version = nextVersion(settings.now(), token, previous);
   const isSlow = settings.store !== null && now - state.openedAt > WINDOW * 1000;
   // A copy without the subject has to be told of it for long: endAll ends it with the others.
-  const isRaced = isSlow || hasNewSubject(state) || (previous?.version ?? 0) > cookie.version;
-  const made = snapshot(
-    { id: cookie.id, startedAt: present.startedAt, endsAt: 0, version },
-    entries,
-  );
-  const next = { ...made, endsAt: endOf(settings, now, made.startedAt) };
+  const isRaced = isSlow || hasNewSubject(state) || (previous?.version ?? 0) > token.version;
+  const next = renewed(commit, { id: token.id, startedAt: present.startedAt, version }, entries);
   const line = await sign(commit, next);
-  const long = longOf(commit, Math.max(cookie.endsAt, next.endsAt));
-  const { dataIn } = settings;
-  const { takenFlashes } = commit.changes;
-  // Taken flashes are a removal of their entry, which `nextRecord` minds where none is left in it.
-  const taken = takenFlashes.length > 0 ? [FLASHES] : [];
-  const removed = new Set([...commit.changes.removed, ...taken]);
-  const times = { version, isRaced, long };
-  const write = { previous, present: present.entries, entries, removed, ...times, dataIn };
-  const isPut = await records.replace(
-    cookie.id,
-    view.text,
-    nextRecord(write),
+  const long = longOf(commit, Math.max(token.endsAt, next.endsAt));
+  const { removed, takenFlashes } = commit.changes;
+  const write = {
+    previous,
+    present: present.entries,
+    entries,
+    // Taken flashes are a removal of their entry, which counts where none is left in it.
+    removed: new Set(takenFlashes.length > 0 ? [...removed, FLASHES] : removed),
+    version,
+    isRaced,
     long,
-    state.patience,
-  );
-  if (!isPut) return CONFLICT;
-  if (!token.isCurrentKey) report(commit, { type: "rotated", id: cookie.id });
+    dataIn,
+  };
+  const record = nextRecord(write);
+  if (!(await records.replace(token.id, view.text, record, long, state.patience))) return CONFLICT;
+  if (!token.isCurrentKey) report(commit, { type: "rotated", id: token.id });
   return isSlow ? NONE : { line };
+}
+
+/** The session as it is signed now, with its new end. */
+function renewed(
+  { settings, now }: Commit,
+  times: Pick<Snapshot, "id" | "startedAt" | "version">,
+  entries: Entries,
+): Snapshot {
+  const made = snapshot({ ...times, endsAt: 0 }, entries);
+  return { ...made, endsAt: endOf(settings, now, made.startedAt) };
 }
 
 /** No cookie of the session outlives this many seconds, clocks and all. */

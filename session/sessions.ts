@@ -36,7 +36,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   open(request: Request): MaybePromise<Session<Data>>;
   /**
    * Puts down what was changed and gives the response for it, a copy where it gets a `Set-Cookie`.
-   * From then on the session is read-only; a second commit puts the same on another response.
+   * From then on the session is read-only. A second commit puts the same on another response, and
+   * gives the first one's back as it is.
    */
   commit(session: Session<Data>, response: Response): MaybePromise<Response>;
   /**
@@ -146,13 +147,17 @@ export function createSessions<Data extends object = Record<string, unknown>>(
 
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const state = stateOf(session);
-    if (!state.isCommitted) {
+    const isAgain = state.isCommitted;
+    if (!isAgain) {
       const line = commitState(committer, state);
       state.isCommitted = true;
       if (line === undefined) return withSession(response, state.isTouched, undefined);
       commits.set(session, line);
     }
-    return chain(commits.get(session), (line) => withSession(response, state.isTouched, line));
+    return chain(commits.get(session), (line) => {
+      const isDone = isAgain && line !== undefined && hasLine(response, line);
+      return isDone ? response : withSession(response, state.isTouched, line);
+    });
   }
 
   function handler<Incoming extends Request, Rest extends unknown[]>(
@@ -183,6 +188,10 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   }
 
   return Object.freeze({ handler, open, commit, endAll });
+}
+
+function hasLine(response: Response, line: string): boolean {
+  return response.headers.getSetCookie().includes(line);
 }
 
 /** A visitor can try again; every other error is the application's. */

@@ -282,3 +282,18 @@ describe("a store that is down", () => {
     expect((await visit(jar)).status).toBe(200);
   });
 });
+
+test("a second commit gives the first one's answer back, and puts the same on another", async () => {
+  const { sessions } = createApp();
+  const session = await sessions.open(requestWith());
+  session.set("count", 1);
+  const first = await sessions.commit(session, new Response("text"));
+  const lines = first.headers.getSetCookie();
+  expect(lines).toHaveLength(1);
+  const again = await sessions.commit(session, first);
+  expect(again).toBe(first);
+  expect(again.headers.getSetCookie()).toEqual(lines);
+  const other = await sessions.commit(session, new Response("other"));
+  expect(other.headers.getSetCookie()).toEqual(lines);
+  expect(await other.text()).toBe("other");
+});
