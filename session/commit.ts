@@ -190,7 +190,9 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
     const kept = { ...changes, changedInside: NO_ENTRIES, removed: new Set<string>() };
     if (changes.changedInside.size > 0) drop(commit, token.id);
     const line = await begin(commit, kept);
-    return (await endOthers(commit, view)) ? { line } : CONFLICT;
+    // A late answer to the old id must not take the new one's cookie away.
+    const how = line === undefined ? "over" : "moved";
+    return (await endOthers(commit, view, how)) ? { line } : CONFLICT;
   }
   if (!state.isDestroyed) {
     if (commit.isModified) drop(commit, token.id);
@@ -201,11 +203,15 @@ async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<
     return NONE;
   }
   const line = (await begin(commit, changes)) ?? deleteCookie(settings.cookie);
-  return (await endOthers(commit, view)) ? { line } : CONFLICT;
+  return (await endOthers(commit, view, "over")) ? { line } : CONFLICT;
 }
 
 /** Ends the id for the cookies that are not over yet. False where another request came between. */
-function endOthers(commit: LiveCommit, view: Exclude<View, Live>): MaybePromise<boolean> {
+function endOthers(
+  commit: LiveCommit,
+  view: Exclude<View, Live>,
+  how: "over" | "moved",
+): MaybePromise<boolean> {
   const { records, token, state, settings } = commit;
   const { record, text } = view;
   // Without a record it was endAll, which a request that sets another subject may not have seen.
@@ -213,7 +219,7 @@ function endOthers(commit: LiveCommit, view: Exclude<View, Live>): MaybePromise<
   const { id, endsAt } = token;
   const version = nextVersion(settings.now(), token, record);
   const long = longOf(commit, endsAt);
-  return records.replace(id, text, { version, end: "over" }, long, state.patience);
+  return records.replace(id, text, { version, end: how }, long, state.patience);
 }
 
 function drop(commit: Commit, id: string): undefined {

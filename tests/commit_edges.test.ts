@@ -41,8 +41,8 @@ async function overlap(
 ): Promise<readonly [Response, Response]> {
   const one = await app.sessions.open(requestWith(cookie));
   const two = await app.sessions.open(requestWith(cookie));
-  first(one);
-  second(two);
+  await first(one);
+  await second(two);
   const answer = await app.sessions.commit(one, new Response());
   return [answer, await app.sessions.commit(two, new Response())];
 }
@@ -106,6 +106,43 @@ describe("a request whose session was ended meanwhile", () => {
     expect(answer.headers.getSetCookie()).toEqual([]);
     expect(app.events.map(({ type }) => type)).toEqual(["dropped"]);
     expect(await app.look(cookieOf(login))).toEqual({ theme: "dark" });
+  });
+
+  test.each<[string, Record<string, unknown>, number]>([
+    ["leaves a login's cookie alone", { username: "ann" }, 0],
+    ["deletes the cookie where no login began a session", {}, 1],
+  ])("by endAll, with destroy, %s", async (_, values, count) => {
+    const app = createApp();
+    const jar = new Jar();
+    await app.visit(jar, (session) => (session.subject = "ann"));
+    const [login, answer] = await overlap(
+      app,
+      jar.cookie,
+      async (session) => {
+        await app.sessions.endAll("ann");
+        session.regenerate();
+        session.update(values);
+      },
+      end,
+    );
+    expect(answer.headers.getSetCookie()).toHaveLength(count);
+    expect(await app.look(cookieOf(login))).toEqual(values);
+  });
+
+  test("by endAll, and that a login overlapped, begins no session with the old cookie", async () => {
+    const app = createApp();
+    const jar = new Jar();
+    await app.visit(jar, (session) => (session.subject = "ann"));
+    const old = jar.cookie;
+    const session = await app.sessions.open(requestWith(old));
+    await app.sessions.endAll("ann");
+    session.regenerate();
+    session.set("username", "ann");
+    await app.sessions.commit(session, new Response());
+    const late = await app.sessions.open(requestWith(old));
+    late.set("theme", "dark");
+    const answer = await app.sessions.commit(late, new Response());
+    expect(answer.headers.getSetCookie()).toEqual([]);
   });
 
   test("that changed nothing dropped nothing", async () => {

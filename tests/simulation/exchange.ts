@@ -31,6 +31,8 @@ export interface Exchange {
   expected: ReadonlyMap<string, Exchange>;
   /** How often its session had been written at that moment. */
   writesSeen: number;
+  /** When the store was asked for its session. */
+  asked: Moment | undefined;
   opened: Moment | undefined;
   /** Whether the cookie's session was still there. */
   isLive: boolean;

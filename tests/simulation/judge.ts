@@ -137,7 +137,7 @@ export function* judgeDelivery(
   exchange: Exchange,
   jar: Token | undefined,
 ): Iterable<Finding> {
-  const { token, cookie, effects, isLive, opened } = exchange;
+  const { token, cookie, effects, isLive, asked, opened } = exchange;
   const present = model.session(jar?.id);
   if (cookie === undefined || present === undefined || present.isEnded) return;
   if (cookie !== "deleted" && cookie.id === present.id) return;
@@ -145,7 +145,8 @@ export function* judgeDelivery(
     yield { limit: "parallel", text: "a session without a cookie took its place" };
     return;
   }
-  const { moved, mayHaveEnded } = model.session(token.id) ?? {};
+  const { moved: movedAt, mayHaveMovedNothing } = model.session(token.id) ?? {};
+  const moved = mayHaveMovedNothing === true ? undefined : movedAt;
   const mayDelete = effects?.isDestroyed === true && !isWithin(moved, exchange.handled);
   const isOwn = effects?.isRegenerated === true || mayDelete;
   const isEmptied = isLive && exchange.committed !== undefined;
@@ -155,8 +156,7 @@ export function* judgeDelivery(
     return;
   }
   const isExpired = token.endsAt * 1000 <= (opened?.time ?? 0) + SKEW;
-  // An `endAll` that came with the move made it look like an end.
-  const isOver = isExpired || mayHaveEnded === true || !isWithin(moved, opened);
+  const isOver = isExpired || !isWithin(moved, asked);
   if (!isLive && isOver) {
     yield { limit: "parallel", text: "a session after an ended one took its place" };
   } else {

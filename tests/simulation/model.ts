@@ -23,6 +23,8 @@ export interface SessionModel {
   ended: Moment | undefined;
   /** When it got a new id. */
   moved: Moment | undefined;
+  /** Whether nothing may have gone on under the new id: then it is just over. */
+  mayHaveMovedNothing: boolean;
 }
 
 const GONE_LIMIT = 128;
@@ -98,13 +100,14 @@ export class Model {
     if (!effects.isRegenerated) return;
     session.isEnded = true;
     session.moved ??= moment;
-    // Without a key there may be nothing to move: then the session is just over.
-    if (Array.from(session.values.keys()).every(isFlash)) session.mayHaveEnded = true;
+    const isWithoutKey = Array.from(session.values.keys()).every(isFlash);
+    if (isWithoutKey) session.mayHaveEnded = true;
     const taken = copyOf(session, "");
     // One that took longer than its cookie lived, or that may have come after the end for its
     // cookie, keeps no more than what it set.
     const isOver = !this.#isStored && (exchange.token?.endsAt ?? 0) * 1000 <= moment.time;
     if (isOver || session.mayHaveEnded) {
+      session.mayHaveMovedNothing = isWithoutKey || isWithoutOwn(effects);
       taken.values.clear();
       taken.subject = effects.subject?.name;
     }
@@ -218,7 +221,13 @@ function createModel(id: string): SessionModel {
     undecided: new Set(),
     ended: undefined,
     moved: undefined,
+    mayHaveMovedNothing: false,
   };
+}
+
+/** Whether a request set nothing that is worth a session. */
+function isWithoutOwn({ set, flashes, subject }: Effects): boolean {
+  return set.size + flashes.length === 0 && subject?.name === undefined;
 }
 
 function copyOf(session: SessionModel, id: string): SessionModel {

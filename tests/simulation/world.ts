@@ -262,7 +262,9 @@ export class World {
   #onGet(keys: readonly string[]): void {
     const task = this.#scheduler.current;
     if (task === undefined || "subject" in task || task.opened !== undefined) return;
-    if (task.token !== undefined && keys.includes(task.token.id)) this.#model.ask(task);
+    if (task.token === undefined || !keys.includes(task.token.id)) return;
+    task.asked = this.#moment();
+    this.#model.ask(task);
   }
 
   #onReplace(key: string, isReplaced: boolean): void {
@@ -365,6 +367,7 @@ function createExchange(
     sent,
     expected: new Map(),
     writesSeen: 0,
+    asked: undefined,
     opened: undefined,
     isLive: false,
     seen: new Map(),
