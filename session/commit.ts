@@ -152,7 +152,7 @@ async function tryOnce(commit: LiveCommit): Promise<Result> {
       drop(commit, token.id);
       return NONE;
     }
-    if (!isOutlived(commit, view)) return await write(commit, view);
+    if (!isOutlived(commit)) return await write(commit, view);
     return state.isDestroyed || state.isRegenerated
       ? await write(commit, { ...view, present: snapshot(view.present, NO_ENTRIES) })
       : await afterEnd(commit, { ...view, end: "over", since: 0 });
@@ -175,11 +175,11 @@ function isTakenOver({ state, isModified: modified }: LiveCommit, { present }: L
 
 /**
  * Whether the handler took so long that its cookie expired, and the store may have forgotten since
- * what it knew of it: that its session was ended, say.
+ * what it knew of it: that its session was ended, or, in a record that goes on, what was removed.
  */
-function isOutlived({ token, now, settings }: LiveCommit, { record }: Live): boolean {
+function isOutlived({ token, now, settings }: LiveCommit): boolean {
   const isOver = now >= (token.endsAt + WINDOW) * 1000;
-  return isOver && record === undefined && settings.store !== null;
+  return isOver && settings.dataIn === "cookie" && settings.store !== null;
 }
 
 /** The session was ended while the request ran, or a copy of its cookie came late. */
@@ -262,7 +262,7 @@ async function write(commit: LiveCommit, view: Live): Promise<Result> {
  * value that the record alone showed goes with it.
  */
 function removedBefore(commit: LiveCommit, view: Live): (name: string) => boolean {
-  const isWhole = commit.settings.dataIn === "store" || isOutlived(commit, view);
+  const isWhole = commit.settings.dataIn === "store" || isOutlived(commit);
   return isWhole
     ? (name) => !view.present.entries.has(name)
     : (name) => (view.record?.gone.get(name) ?? 0) > commit.seen;

@@ -155,6 +155,25 @@ describe("a request whose session was ended meanwhile", () => {
   });
 });
 
+test.each<[string, (session: Session) => unknown]>([
+  ["regenerate", (session) => session.regenerate()],
+  ["a change inside", (session) => Reflect.apply(Array.prototype.push, session.get("cart"), [1])],
+])("a request that outlived its cookie brings nothing back by %s", async (_, act) => {
+  const app = createApp({ idleTimeout: 100 });
+  const jar = await browser(app, { cart: ["tea"], count: 0 });
+  const slow = await app.sessions.open(requestWith(jar.cookie));
+  await app.visit(jar, (session) => session.pop("cart"));
+  for (let count = 1; count < 6; count++) {
+    app.advance(50);
+    await app.visit(jar, (session) => session.set("count", count));
+  }
+  act(slow);
+  slow.set("late", true);
+  const answer = await app.sessions.commit(slow, new Response());
+  expect(await app.look(cookieOf(answer))).not.toHaveProperty("cart");
+  expect(await app.look(jar.cookie)).not.toHaveProperty("cart");
+});
+
 describe("the last key's end", () => {
   test("lets flashes go on under another id, without subject and permanent", async () => {
     const app = createApp();
