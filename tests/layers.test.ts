@@ -28,6 +28,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ["session/session.ts"],
   ["session/options.ts"],
+  ["session/write.ts"],
   ["session/commit.ts"],
   ["session/sessions.ts"],
   ["session/mod.ts"],
