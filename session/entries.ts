@@ -162,9 +162,11 @@ export function apply(
   return { entries, isDropped };
 }
 
-/** The entries that both have, with the same text. */
+/** The entries that both have, with the same text, but for the flashes. */
 export function shared(one: Entries, other: Entries): Entries {
-  return new Map([...one].filter(([name, text]) => other.get(name) === text));
+  const both = new Map([...one].filter(([name, text]) => other.get(name) === text));
+  both.delete(FLASHES);
+  return both;
 }
 
 /** `flashes` less each of `taken` once. */

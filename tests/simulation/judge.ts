@@ -128,6 +128,9 @@ export function* judgeAnswer(model: Model, exchange: Exchange, now: number): Ite
   if (!isLive || token === undefined || session === undefined || answered === undefined) return;
   if (effects === undefined || effects.set.size === 0 || committed !== undefined) return;
   if (mayBeOver(session) || token.endsAt * 1000 <= now + SKEW) return;
+  // What the session's former subject set is nothing to the one it has now.
+  const { subjectSeen } = exchange;
+  if (subjectSeen !== undefined && subjectSeen !== session.subject) return;
   yield { fault: "lost", text: `what ${exchange.number} set was not put down` };
 }
 

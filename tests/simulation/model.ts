@@ -29,6 +29,8 @@ export interface SessionModel {
 
 const GONE_LIMIT = 128;
 const WINDOW = 60_000;
+/** What the store may take within a request, in milliseconds. */
+const STORE_TIME = 1000;
 
 /** Whether there is a reason for its cookie not to open. */
 export function mayBeOver({ isEnded, mayHaveEnded, undecided }: SessionModel): boolean {
@@ -49,6 +51,8 @@ export class Model {
   readonly #dead = new Map<string, number>();
   /** The marks of removed values, from the moment that the store took the removal. */
   readonly #removed = new Set<string>();
+  /** The marks of values that the record may or may not tell the removal of. */
+  readonly #forgotten = new Set<string>();
   /** What dies once a request is answered. */
   readonly #dying = new Map<Exchange, string[]>();
   /** The marks of flashes that may be read twice. */
@@ -87,7 +91,7 @@ export class Model {
       return;
     }
     const dying = isNewOwners(session, exchange, effects)
-      ? [...forgetOthers(session, exchange)]
+      ? [...this.#forgetOthers(session, exchange, moment)]
       : [];
     dying.push(...this.#removeAll(session, exchange, effects));
     dying.push(...this.#changeInside(session, exchange, effects));
@@ -186,13 +190,28 @@ export class Model {
       session.values.delete(key);
       if (isFlash(key)) continue;
       session.removals++;
-      for (const mark of session.history) if (mark.startsWith(`${key} by `)) yield mark;
+      yield* marksOf(session, key);
     }
     if (session.removals > GONE_LIMIT) session.mayHaveEnded = true;
     // Flashes share one entry: taken ones are removed for good where nothing else is left in it.
     const isEmptied = hasTaken && flashes.length === 0 && exchange.writesSeen === session.writes;
     if (!isEmptied || Array.from(session.values.keys()).every(isFlash)) return;
     for (const key of removed) if (isFlash(key)) yield markOf(key, exchange.seen.get(key) ?? 0);
+  }
+
+  /**
+   * What the exchange did not see is the former subject's, and goes with it, as all flashes do: gives
+   * the marks of what the record is sure to tell of.
+   */
+  *#forgetOthers(session: SessionModel, { seen }: Exchange, { time }: Moment): Iterable<string> {
+    for (const [key, { number, committed }] of session.values) {
+      if (isFlash(key)) session.values.delete(key);
+      if (isFlash(key) || seen.get(key) === number) continue;
+      session.values.delete(key);
+      const isTold = committed !== undefined && time - committed.time < WINDOW - STORE_TIME;
+      if (isTold) yield* marksOf(session, key);
+      else for (const mark of marksOf(session, key)) this.#forgotten.add(mark);
+    }
   }
 
   /** Changes inside a value that is no more are dropped: gives the marks of those. */
@@ -203,6 +222,7 @@ export class Model {
       const wasRemoved = this.#removed.has(markOf(key, base));
       if (wasRemoved && !isSetAgain) yield markOf(key, exchange.number);
       else put(session, key, exchange);
+      if (this.#forgotten.has(markOf(key, base))) session.values.delete(key);
     }
   }
 }
@@ -260,21 +280,17 @@ function isNewOwners(session: SessionModel, exchange: Exchange, effects: Effects
   return hasNewSubject(exchange, effects) && isAnothers;
 }
 
-/** What the exchange did not see is the former subject's, and goes with it: gives the marks. */
-function* forgetOthers(session: SessionModel, { seen }: Exchange): Iterable<string> {
-  for (const [key, { number }] of session.values) {
-    if (seen.get(key) === number) continue;
-    session.values.delete(key);
-    if (!isFlash(key)) yield markOf(key, number);
-  }
-}
-
 function nameSubject(session: SessionModel, exchange: Exchange, effects: Effects): void {
   const { subject } = effects;
   if (subject === undefined || !hasNewSubject(exchange, effects)) return;
   if (exchange.isBesideEndAll) session.mayHaveEnded = true;
   session.subject = subject.name;
   if (subject.name !== undefined) session.subjects.add(subject.name);
+}
+
+/** The values that the key ever had. */
+function* marksOf({ history }: SessionModel, key: string): Iterable<string> {
+  for (const mark of history) if (mark.startsWith(`${key} by `)) yield mark;
 }
 
 /** An older copy that changes the flashes, all of them one value, may undo those of a window ago. */
