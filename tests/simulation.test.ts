@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { simulate, trace } from "./simulation/simulate.ts";
+
+// A run that is cut off leaves the clocks stopped for the tests after it.
+setDefaultTimeout(30_000);
 
 /** As long as a test may take: `bun run simulate` goes on for 20,000. */
 const INTERLEAVINGS = 250;
