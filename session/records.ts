@@ -42,10 +42,10 @@ export interface Records {
 export function createRecords(store: Store | null, dataIn: DataIn): Records {
   function get(keys: readonly string[], patience: Patience): MaybePromise<readonly Value[]> {
     if (store === null) return [];
-    const values = ask(() => store.get(keys), patience);
-    return values instanceof Promise
-      ? values.then((later) => checkValues(later, keys))
-      : checkValues(values, keys);
+    return chain(
+      ask(() => store.get(keys), patience),
+      (values) => checkValues(values, keys),
+    );
   }
 
   function view(cookie: Snapshot, patience: Patience): MaybePromise<View> {
