@@ -47,13 +47,11 @@ export interface TokenSettings {
   readonly now: () => number;
 }
 
-/** Base64url without padding (RFC 7515 §2); of a last group no spare bit is set. */
-const PART = "(?:[\\w-]{4})*(?:[\\w-][AQgw]|[\\w-]{2}[AEIMQUYcgkosw048])?";
 /**
- * RFC 7515 §7.1, in the one spelling of its bytes: decoding would take others for the same. A
- * signature may be missing.
+ * Base64url without padding (RFC 7515 §2), in the one spelling of its bytes: of a last group no spare
+ * bit is set. Decoding would take others for the same.
  */
-const COMPACT_JWS = new RegExp(`^${PART}\\.${PART}\\.${PART}$`);
+const CANONICAL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 /** No cookie can be longer, so no token can. */
 const TOKEN_LIMIT = 4096;
 /** How far other instances' clocks may be ahead, in seconds. */
@@ -67,6 +65,23 @@ const ID = /^[\w-]{21}[AQgw]$/;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The parts of a compact JWS (RFC 7515 §7.1). */
+interface Parts {
+  readonly header: string;
+  readonly payload: string;
+  readonly signature: string;
+}
+
+/** Undefined for what is too long, or no canonical compact JWS. */
+function partsOf(token: string): Parts | undefined {
+  if (token.length > TOKEN_LIMIT) return undefined;
+  const parts = token.split(".", 4);
+  const [header, payload, signature] = parts;
+  if (header === undefined || payload === undefined || signature === undefined) return undefined;
+  const isCanonical = parts.length === 3 && parts.every((part) => CANONICAL.test(part));
+  return isCanonical ? { header, payload, signature } : undefined;
+}
 
 /** A key with the one spelling of its protected header. */
 interface Signer extends Key {
@@ -126,13 +141,13 @@ export function createTokens(settings: TokenSettings): Tokens {
   function verify(token: string): MaybePromise<VerifiedToken | Rejection> {
     const known = cache.get(token);
     if (known !== undefined) return checkTime(known);
-    if (token.length > TOKEN_LIMIT || !COMPACT_JWS.test(token)) return "malformed";
+    const parts = partsOf(token);
+    if (parts === undefined) return "malformed";
     return chain(getRing(), ({ byHeader, current }) => {
-      const header = token.slice(0, token.indexOf("."));
-      const signer = byHeader.get(header);
+      const signer = byHeader.get(parts.header);
       return signer === undefined
-        ? rejectHeader(header)
-        : verifySignature(token, signer, signer === current);
+        ? rejectHeader(parts.header)
+        : verifySignature(parts, signer, signer === current);
     });
   }
 
@@ -141,11 +156,10 @@ export function createTokens(settings: TokenSettings): Tokens {
    * letter. Not by `jose`, which decodes that header again and makes an error for each forgery.
    */
   async function verifySignature(
-    token: string,
+    { header, payload, signature }: Parts,
     { key }: Signer,
     isCurrentKey: boolean,
   ): Promise<VerifiedToken | Rejection> {
-    const [header = "", payload = "", signature = ""] = token.split(".");
     const signed = encoder.encode(`${header}.${payload}`);
     if (!(await crypto.subtle.verify("HMAC", key, decode(signature), signed))) return "forged";
     const read = await readClaims(payload, audience);

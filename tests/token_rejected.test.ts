@@ -63,6 +63,8 @@ describe("C3 text that is no canonical compact JWS is malformed, before any cryp
     ["B4 percent-encoding", `%65${GOOD.slice(1)}`],
     ["B4 quotes", `"${GOOD}"`],
     ["a part of an impossible length", `${GOOD_HEADER}.${GOOD_PAYLOAD}.${GOOD_SIGNATURE}AA`],
+    ["spare bits behind a byte", `${GOOD_HEADER}.AB.${GOOD_SIGNATURE}`],
+    ["spare bits behind two bytes", `${GOOD_HEADER}.AAB.${GOOD_SIGNATURE}`],
     ["wide letters", GOOD.replace("e", "\uff45")],
     ["more than a cookie holds", `${GOOD_HEADER}.${"A".repeat(4096)}.${GOOD_SIGNATURE}`],
     ["C12 JSON", JSON.stringify({ payload: GOOD_PAYLOAD, signature: GOOD_SIGNATURE })],
