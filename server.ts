@@ -1,9 +1,8 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
-import { type BlockList, isIP } from "node:net";
 import { dirname } from "node:path";
 import manifest from "./package.json" with { type: "json" };
-import { parseTrustedProxies } from "./routes/address.ts";
+import { parseTrustedProxies, type TrustedProxies } from "./routes/address.ts";
 import { createLog, errorFields, type Log } from "./routes/log.ts";
 import { BODY_LIMIT } from "./routes/login.ts";
 import { type App, createApp } from "./routes/mod.ts";
@@ -49,7 +48,7 @@ export interface Configuration {
   /** Seconds. */
   readonly idleTimeout: number;
   readonly loginRate: number;
-  readonly trustedProxies: BlockList;
+  readonly trustedProxies: TrustedProxies;
   readonly log: "text" | "json";
 }
 
@@ -141,7 +140,7 @@ function readKey(
 }
 
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 /**

@@ -1,4 +1,11 @@
-import { BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
+
+/** Who is trusted to say whose request it passes on. */
+export interface TrustedProxies {
+  check(address: string, family?: "ipv4" | "ipv6"): boolean;
+}
+
+const NOBODY: TrustedProxies = { check: () => false };
 
 /** `[v6]`, `[v6]:port` or `v4:port`, as proxies write an address: the address without its dress. */
 const DRESSED = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
@@ -19,7 +26,7 @@ const DRESSED = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
 export function clientAddress(
   peer: string,
   forwardedFor: string | null,
-  trustedProxies: BlockList,
+  trustedProxies: TrustedProxies,
 ): string {
   let client = parseAddress(peer);
   if (client === undefined) return peer;
@@ -36,23 +43,24 @@ export function clientAddress(
  * Reads the environment variable `TRUSTED_PROXIES`: IPv4 and IPv6 addresses, and networks such as
  * `10.0.0.0/8`, separated by spaces or commas. An empty text trusts nobody.
  *
- * @returns the proxies, as the runtime's list of addresses. (Its name is of another use: here, who
- * is on it is trusted.)
+ * @returns the proxies, as the runtime's list of addresses. (Its name, `BlockList`, is of another use:
+ * here, who is on it is trusted.)
  * @throws {Error} with a message of one line, where an entry is neither, or where it is a network
  * with a prefix of 0 bits, which would let every client invent its address.
  */
-export function parseTrustedProxies(text: string): BlockList {
+export function parseTrustedProxies(text: string): TrustedProxies {
+  const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
+  if (entries.length === 0) return NOBODY;
+  const { BlockList } = net();
   const proxies = new BlockList();
-  for (const entry of text.split(/[\s,]+/)) {
-    if (entry !== "") addProxy(proxies, entry);
-  }
+  for (const entry of entries) addProxy(proxies, entry);
   return proxies;
 }
 
 function addProxy(proxies: BlockList, entry: string): void {
   const [address = "", prefix, ...rest] = entry.split("/");
   const bits = family(address) === "ipv4" ? 32 : 128;
-  const isAddress = isIP(address) !== 0 && !address.includes("%") && rest.length === 0;
+  const isAddress = net().isIP(address) !== 0 && !address.includes("%") && rest.length === 0;
   const isPrefix =
     prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
   if (!isAddress || !isPrefix) {
@@ -68,7 +76,12 @@ function addProxy(proxies: BlockList, entry: string): void {
 function parseAddress(entry: string): string | undefined {
   const dressed = DRESSED.exec(entry);
   const [address = ""] = (dressed?.[1] ?? dressed?.[2] ?? entry).split("%");
-  return isIP(address) === 0 ? undefined : address;
+  return net().isIP(address) === 0 ? undefined : address;
+}
+
+/** Loaded by the first who asks, because it takes longer than the rest of the server's start. */
+function net() {
+  return process.getBuiltinModule("node:net");
 }
 
 function family(address: string): "ipv4" | "ipv6" {

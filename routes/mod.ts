@@ -1,4 +1,3 @@
-import type { BlockList } from "node:net";
 import {
   createSessions,
   type MaybePromise,
@@ -6,7 +5,7 @@ import {
   type Store,
 } from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
-import { clientAddress } from "./address.ts";
+import { clientAddress, type TrustedProxies } from "./address.ts";
 import type { Data, Route } from "./data.ts";
 import * as everywhere from "./everywhere.ts";
 import * as health from "./health.ts";
@@ -43,7 +42,7 @@ export interface AppOptions {
   readonly publicOrigin: string | undefined;
   /** Login attempts a minute from one address; 0 for no limit. */
   readonly loginRate: number;
-  readonly trustedProxies: BlockList;
+  readonly trustedProxies: TrustedProxies;
   readonly log: Log;
   /** Whether requests may come: the store answers, and the server is not stopping. */
   readonly isReady: () => MaybePromise<boolean>;
