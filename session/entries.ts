@@ -4,7 +4,7 @@ export interface Snapshot {
   readonly id: string;
   /** The `iat` claim, in seconds. */
   readonly startedAt: number;
-  /** The `exp` claim, in seconds. */
+  /** The `exp` claim, or a sooner end that the settings ask for by now, in seconds. */
   readonly endsAt: number;
   /** The `ver` claim: when it was last written, in milliseconds. */
   readonly version: number;

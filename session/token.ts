@@ -129,13 +129,15 @@ export function createTokens(settings: TokenSettings): Tokens {
     return ring ?? createRing(settings.secrets).then((made) => (ring ??= made));
   }
 
-  /** Not by `exp` alone: where the settings were lowered, the store forgets sooner than it says. */
   function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
-    const { startedAt, version, endsAt } = verified;
     const seconds = now() / 1000;
-    const end = Math.min(endsAt, startedAt + lifetime, version / 1000 + idleTimeout);
-    const isInTime = seconds < end && startedAt <= seconds + CLOCK_SKEW;
+    const isInTime = seconds < verified.endsAt && verified.startedAt <= seconds + CLOCK_SKEW;
     return isInTime ? verified : "expired";
+  }
+
+  /** Not by `exp` alone: where the settings were lowered, the store forgets sooner than it says. */
+  function endOf({ endsAt, startedAt, version }: Snapshot): number {
+    return Math.min(endsAt, startedAt + lifetime, Math.floor(version / 1000) + idleTimeout);
   }
 
   function verify(token: string): MaybePromise<VerifiedToken | Rejection> {
@@ -165,15 +167,15 @@ export function createTokens(settings: TokenSettings): Tokens {
     const read = await readClaims(payload, audience);
     if (typeof read === "string") return read;
     // Joined anew, so that the cache keeps the token alone and not the header it was cut from.
-    const verified = { ...read, text: `${header}.${payload}.${signature}`, isCurrentKey };
+    const text = `${header}.${payload}.${signature}`;
+    const verified = { ...read, endsAt: endOf(read), text, isCurrentKey };
     cache.put(verified);
     return checkTime(verified);
   }
 
   async function sign(signed: Snapshot): Promise<string> {
-    const { current } = ring ?? (await getRing());
-    const data = writeData(signed.entries);
-    const claims = writeClaims(signed, audience, typeof data === "string" ? data : await data);
+    const { current } = await getRing();
+    const claims = writeClaims(signed, audience, await writeData(signed.entries));
     const token = await new CompactSign(encoder.encode(claims))
       .setProtectedHeader(current.header)
       .sign(current.key);

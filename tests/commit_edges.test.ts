@@ -320,6 +320,19 @@ test("a logout holds for a copy from before a shorter idleTimeout", async () => 
   expect(await app.look(cookie)).toEqual({});
 });
 
+test("who reads stays signed in when idleTimeout is made shorter", async () => {
+  const { now, advance } = createClock();
+  const jar = await browser(createApp({ now }), { username: "ann" });
+  const app = createApp({ now, idleTimeout: 30 * MINUTE });
+  for (let minutes = 0; minutes < 120; minutes += 10) {
+    advance(10 * MINUTE);
+    await app.visit(jar);
+    const { expiresAt } = await app.sessions.open(requestWith(jar.cookie));
+    expect(expiresAt.getTime() - now()).toBeLessThanOrEqual(30 * MINUTE * 1000);
+  }
+  expect(await app.look(jar.cookie)).toEqual({ username: "ann" });
+});
+
 test("a copy that grew over the limit with its record can still be read", async () => {
   const app = createApp();
   const jar = new Jar();
