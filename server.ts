@@ -139,8 +139,11 @@ function readKey(
   );
 }
 
+/** An IPv4 address of the network 127.0.0.0/8, each number from 0 to 255. */
+const LOOPBACK = /^127(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
+
 function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+  return host === "localhost" || host === "::1" || LOOPBACK.test(host);
 }
 
 /**

@@ -74,6 +74,8 @@ describe("readConfiguration", () => {
   const bad: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ HOST: "0.0.0.0" }, /^Cannot listen on 0\.0\.0\.0: SECRET_KEY is missing/],
     [{ HOST: "::", SECRET_KEY: "" }, /^Cannot listen on ::: SECRET_KEY is missing/],
+    [{ HOST: "127.0.0.256" }, /^Cannot listen on .*: SECRET_KEY is missing/],
+    [{ HOST: "127.00.0.1" }, /^Cannot listen on .*: SECRET_KEY is missing/],
     [{ HOST: "127.0.0.1.example.org" }, /^Cannot listen on .*: SECRET_KEY is missing/],
     [{ HOST: "", SECRET_KEY: KEY }, /^Cannot use HOST "": it is empty$/],
     [{ PORT: "" }, /^Cannot use PORT "": it is no whole number from 0 to 65535$/],
