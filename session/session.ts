@@ -4,6 +4,7 @@ import { check } from "./json.ts";
 import {
   assign,
   changesOf,
+  checkSubject,
   isModified,
   NO_ENTRIES,
   read,
@@ -107,12 +108,7 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   set subject(subject: string | undefined) {
     const state = this.#change("set", "subject");
-    if (subject !== undefined && (typeof subject !== "string" || subject === "")) {
-      throw new SessionValueError("subject", "it is no string, or an empty one");
-    }
-    if (subject?.isWellFormed() === false) {
-      throw new SessionValueError("subject", "it has half of a surrogate pair");
-    }
+    if (subject !== undefined) checkSubject(subject);
     if (state.subject !== undefined && subject !== state.subject) {
       valuesOf(state).clear();
       this.takeFlashes();

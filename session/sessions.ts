@@ -8,7 +8,7 @@ import { WINDOW } from "./record.ts";
 import { createRecords, STORE_DEADLINE, type View } from "./records.ts";
 import { withSession } from "./response.ts";
 import { createSession, type Session, stateOf } from "./session.ts";
-import { createState, type Origin } from "./state.ts";
+import { checkSubject, createState, type Origin } from "./state.ts";
 import { createTokens, randomId, type Rejection, subjectKey } from "./token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
@@ -42,7 +42,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   commit(session: Session<Data>, response: Response): MaybePromise<Response>;
   /**
    * Ends every session of the subject, everywhere at once. Rejects with `SessionStoreError` where
-   * the store is down, and throws without a store.
+   * the store is down, with `SessionValueError` for what is no subject, and with
+   * `SessionOptionsError` without a store.
    */
   endAll(subject: string): Promise<void>;
 }
@@ -184,6 +185,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     if (store === null) {
       throw new SessionOptionsError("Cannot end all sessions of a subject: there is no store");
     }
+    checkSubject(subject);
     await records.setGeneration(await subjectKey(subject), randomId(), idleTimeout + 2 * WINDOW);
   }
 

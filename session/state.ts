@@ -142,6 +142,17 @@ export function assign(state: SessionState, key: string, value: unknown): void {
   state.assigned.add(key);
 }
 
+/** Throws `SessionValueError` for what is no name of a subject. */
+export function checkSubject(subject: string): void {
+  if (typeof subject !== "string" || subject === "") {
+    throw new SessionValueError("subject", "it is no string, or an empty one");
+  }
+  // In UTF-8, and so in the store's key, all such names would be one.
+  if (!subject.isWellFormed()) {
+    throw new SessionValueError("subject", "it has half of a surrogate pair");
+  }
+}
+
 /** Removes a key. Whether it was there. */
 export function remove(state: SessionState, key: string): boolean {
   const isRemoved = valuesOf(state).delete(key);

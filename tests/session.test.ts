@@ -150,6 +150,8 @@ describe("writing", () => {
     const error = await errorOf(() => (session.subject = untyped(subject)));
     expect(error).toBeInstanceOf(SessionValueError);
     expect(session.subject).toBeUndefined();
+    const ended = await errorOf(() => sessions.endAll(untyped(subject)));
+    expect(ended).toBeInstanceOf(SessionValueError);
   });
 
   test("clear removes the keys and leaves flashes, permanent and subject", async () => {
