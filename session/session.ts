@@ -5,6 +5,7 @@ import {
   assign,
   changesOf,
   checkSubject,
+  isFirst,
   isModified,
   NO_ENTRIES,
   read,
@@ -275,10 +276,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   #change(action: string, key: string): SessionState {
     const state = this.#touch();
     if (state.isCommitted) {
-      if (!state.reported.includes("late-write")) {
-        state.reported = [...state.reported, "late-write"];
-        state.settings.onLateWrite((state.id ??= randomId()));
-      }
+      if (isFirst(state, "late-write")) state.settings.onLateWrite((state.id ??= randomId()));
       throw new SessionCommittedError(action, key);
     }
     return state;

@@ -191,6 +191,13 @@ export function changesOf(state: SessionState): Changes {
   return { set, changedInside, removed, takenFlashes, addedFlashes };
 }
 
+/** Whether the request tells of this kind of event for the first time: it tells of each once. */
+export function isFirst(state: SessionState, kind: string): boolean {
+  if (state.reported.includes(kind)) return false;
+  state.reported = [...state.reported, kind];
+  return true;
+}
+
 /** Whether the request did nothing but read plain values: the quick answer for most of them. */
 export function isUnused(state: SessionState): boolean {
   return (

@@ -19,7 +19,7 @@ import { chain, type MaybePromise } from "./maybe.ts";
 import type { SessionEvent, Settings } from "./options.ts";
 import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
 import type { Records, View } from "./records.ts";
-import { hasNewSubject, NO_ENTRIES, type SessionState } from "./state.ts";
+import { hasNewSubject, isFirst, NO_ENTRIES, type SessionState } from "./state.ts";
 import { randomId, subjectKey, type Tokens } from "./token.ts";
 
 /** What `commit` works with, the same for all sessions of one `createSessions`. */
@@ -143,10 +143,17 @@ async function startInStore(commit: Commit, next: Snapshot): Promise<string> {
   const { state, records } = commit;
   const { id, entries, version } = next;
   const line = await sign(commit, next);
-  const removed = new Set<string>();
-  const write = { previous: undefined, present: NO_ENTRIES, entries, removed, version };
   const long = longOf(commit, next.endsAt);
-  const record = nextRecord({ ...write, isRaced: false, long, dataIn: "store" });
+  const record = nextRecord({
+    previous: undefined,
+    present: NO_ENTRIES,
+    entries,
+    removed: new Set(),
+    version,
+    isRaced: false,
+    long,
+    dataIn: "store",
+  });
   const isPut = await records.replace(id, state.started, record, long, state.patience);
   if (!isPut) throw new SessionStoreError("it already has a session of a new id");
   state.started = formatRecord(id, record);
@@ -176,7 +183,6 @@ async function end(
 async function update(commit: LiveCommit, view: Live, entries: Entries): Promise<Result> {
   const { state, records, token, settings, now } = commit;
   const { present, record: previous } = view;
-  const { dataIn } = settings;
   const version = nextVersion(settings.now(), token, previous);
   const isSlow = settings.store !== null && now - state.openedAt > WINDOW * 1000;
   // A copy without the subject has to be told of it for long: endAll ends it with the others.
@@ -185,7 +191,7 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
   const line = await sign(commit, next);
   const long = longOf(commit, Math.max(token.endsAt, next.endsAt));
   const { removed, takenFlashes } = commit.changes;
-  const write = {
+  const record = nextRecord({
     previous,
     present: present.entries,
     entries,
@@ -194,9 +200,8 @@ async function update(commit: LiveCommit, view: Live, entries: Entries): Promise
     version,
     isRaced,
     long,
-    dataIn,
-  };
-  const record = nextRecord(write);
+    dataIn: settings.dataIn,
+  });
   if (!(await records.replace(token.id, view.text, record, long, state.patience))) return CONFLICT;
   if (!token.isCurrentKey) report(commit, { type: "rotated", id: token.id });
   return isSlow ? NONE : { line };
@@ -285,7 +290,5 @@ export function drop(commit: Commit, id: string): typeof NONE {
 
 /** Tells of what happened, of each kind once: a commit may need several tries. */
 function report({ state, settings }: Commit, event: SessionEvent): void {
-  if (state.reported.includes(event.type)) return;
-  state.reported = [...state.reported, event.type];
-  settings.onEvent(event);
+  if (isFirst(state, event.type)) settings.onEvent(event);
 }
