@@ -77,6 +77,9 @@ export function createApp(options: AppOptions): App {
   const attempts = createLimit({ rate: options.loginRate });
   const origins = publicOrigin === undefined ? {} : { publicOrigin };
   const context = { sessions, note: log.note };
+  const page = sessions.handler((request: Request, session, route: Route) =>
+    route(request, session, context),
+  );
   const headers = isSecure
     ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
     : SECURITY_HEADERS;
@@ -116,7 +119,7 @@ export function createApp(options: AppOptions): App {
       const seconds = attempts.take(addressOf(request, peers));
       if (seconds > 0) return tooMany(seconds);
     }
-    return sessions.handler((incoming, session) => route(incoming, session, context))(request);
+    return page(request, route);
   }
 
   async function answerAlways(request: Request, peers: Peers | undefined): Promise<Response> {
