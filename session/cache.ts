@@ -1,10 +1,14 @@
 /** Values by their text, the least recently used out first. */
 export interface Cache<Value extends Texted> {
   get(text: string): Value | undefined;
+  /** Puts a value, unless one with its text is there. */
   put(value: Value): void;
 }
 
-/** What is found by its text, which may be a part of a larger one and keep that in memory. */
+/**
+ * A value with the text that it is found by. No other copy of the text is kept: the one that somebody
+ * asks with may be a part of a larger one, which it would keep in memory.
+ */
 interface Texted {
   readonly text: string;
 }

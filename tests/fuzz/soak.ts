@@ -11,7 +11,7 @@ import { createLoad, type Load } from "./load.ts";
 import { percentile } from "./slow.ts";
 import { drawSoak, type Sample, type Soak, slopeOf } from "./soak_chart.ts";
 
-/** More logins than the server remembers tokens (10,000): what it keeps is as large as it gets. */
+/** More logins than the server remembers tokens: what it keeps is as large as it gets. */
 const WARM_UP = 70_000;
 /** Seconds at full speed, to know what half of it is. */
 const PEAK = 5;
