@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
-import type { Context, Data } from "./data.ts";
-import { seeOther } from "./html.ts";
+import type { Context, Data } from "./shared/types.ts";
+import { seeOther } from "./shared/html.ts";
 
 /** Logs the user out everywhere: on this browser and on every other. */
 export async function POST(

@@ -1,6 +1,6 @@
 import type { Flash, Session } from "../session/mod.ts";
-import type { Data } from "./data.ts";
-import { type Html, html, page } from "./html.ts";
+import type { Data } from "./shared/types.ts";
+import { type Html, html, page } from "./shared/html.ts";
 
 /** Greets, or asks to log in. */
 export function GET(request: Request, session: Session<Data>): Response {

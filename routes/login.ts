@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
-import type { Context, Data } from "./data.ts";
-import { html, type Html, NO_HTML, page, seeOther } from "./html.ts";
+import type { Context, Data } from "./shared/types.ts";
+import { html, type Html, NO_HTML, page, seeOther } from "./shared/html.ts";
 
 /** What a form may have, in bytes. */
 export const BODY_LIMIT: number = 16 * 1024;

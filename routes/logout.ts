@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
-import type { Context, Data } from "./data.ts";
-import { html, page, seeOther } from "./html.ts";
+import type { Context, Data } from "./shared/types.ts";
+import { html, page, seeOther } from "./shared/html.ts";
 
 /**
  * Logs out as in the Flask tutorial, where the browser says that its user goes there; for whatever

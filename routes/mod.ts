@@ -5,15 +5,15 @@ import {
   type Store,
 } from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
-import { clientAddress, type TrustedProxies } from "./address.ts";
-import type { Data, Route } from "./data.ts";
+import { clientAddress, type TrustedProxies } from "./shared/address.ts";
+import type { Data, Route } from "./shared/types.ts";
 import * as everywhere from "./everywhere.ts";
 import * as health from "./health.ts";
-import { checkHost } from "./host.ts";
-import { problem, SECURITY_HEADERS } from "./html.ts";
+import { checkHost } from "./shared/host.ts";
+import { problem, SECURITY_HEADERS } from "./shared/html.ts";
 import * as index from "./index.ts";
-import { createLimit } from "./limit.ts";
-import { errorFields, type Log } from "./log.ts";
+import { createLimit } from "./shared/limit.ts";
+import { errorFields, type Log } from "./shared/log.ts";
 import * as login from "./login.ts";
 import * as logout from "./logout.ts";
 

@@ -1,4 +1,4 @@
-import { deleteCookie } from "./cookie.ts";
+import { deleteCookie } from "./cookie/attributes.ts";
 import { snapshot } from "./entries.ts";
 import { SessionError, SessionStoreError } from "./errors.ts";
 import { type MaybePromise, within } from "./maybe.ts";

@@ -1,12 +1,12 @@
-import { type Cookie, type CookieOptions, createCookie } from "./cookie.ts";
+import { type Cookie, type CookieOptions, createCookie } from "./cookie/attributes.ts";
 import { SessionOptionsError } from "./errors.ts";
-import { checkSecrets, type Secret } from "./keys.ts";
+import { checkSecrets, type Secret } from "./token/keys.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { DataIn } from "./record.ts";
 import type { ValuesOf } from "./session.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./stores/store.ts";
 import { memoryStore } from "./stores/memory.ts";
-import type { Rejection } from "./token.ts";
+import type { Rejection } from "./token/token.ts";
 
 /**
  * What happened to a session, for logs and alarms. One event at most of a kind for each request,

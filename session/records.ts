@@ -12,7 +12,7 @@ import {
   type SessionRecord,
   timeToLive,
 } from "./record.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./stores/store.ts";
 
 /** What the store is waited for in one request, in milliseconds. */
 export const STORE_DEADLINE = 250;

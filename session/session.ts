@@ -1,6 +1,6 @@
 import { type Flash, latestFlashes, nameOf } from "./entries.ts";
 import { SessionCommittedError, SessionValueError } from "./errors.ts";
-import { check } from "./json.ts";
+import { check } from "./token/json.ts";
 import {
   assign,
   changesOf,
@@ -14,7 +14,7 @@ import {
   valuesOf,
   waiting,
 } from "./state.ts";
-import { randomId } from "./token.ts";
+import { randomId } from "./token/token.ts";
 
 /** The keys of `Data` that are strings: the others are never stored. */
 export type KeyOf<Data extends object> = keyof Data & string;

@@ -1,15 +1,15 @@
 import { commitState } from "./commit.ts";
-import { cookieValues } from "./cookie.ts";
+import { cookieValues } from "./cookie/attributes.ts";
 import type { Snapshot, VerifiedToken } from "./entries.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, type MaybePromise, type Patience } from "./maybe.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
 import { WINDOW } from "./record.ts";
 import { createRecords, STORE_DEADLINE, type View } from "./records.ts";
-import { withSession } from "./response.ts";
+import { withSession } from "./cookie/response.ts";
 import { createSession, type Session, stateOf } from "./session.ts";
 import { checkSubject, createState, type Origin } from "./state.ts";
-import { createTokens, randomId, type Rejection, subjectKey } from "./token.ts";
+import { createTokens, randomId, type Rejection, subjectKey } from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<

@@ -10,7 +10,7 @@ import {
   type VerifiedToken,
 } from "./entries.ts";
 import { SessionValueError } from "./errors.ts";
-import { check, decode, encode, type Json } from "./json.ts";
+import { check, decode, encode, type Json } from "./token/json.ts";
 import type { Patience } from "./maybe.ts";
 
 /** What all sessions of one `createSessions` share. */

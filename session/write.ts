@@ -1,4 +1,4 @@
-import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie.ts";
+import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/attributes.ts";
 import {
   apply,
   type Changes,
@@ -20,7 +20,7 @@ import type { SessionEvent, Settings } from "./options.ts";
 import { formatRecord, nextRecord, nextVersion, WINDOW } from "./record.ts";
 import type { Records, View } from "./records.ts";
 import { hasNewSubject, isFirst, NO_ENTRIES, type SessionState } from "./state.ts";
-import { randomId, subjectKey, type Tokens } from "./token.ts";
+import { randomId, subjectKey, type Tokens } from "./token/token.ts";
 
 /** What `commit` works with, the same for all sessions of one `createSessions`. */
 export interface Committer {

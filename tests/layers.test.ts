@@ -6,23 +6,23 @@ const LAYERS: readonly (readonly string[])[] = [
   [
     "session/origin.ts",
     "session/entries.ts",
-    "session/cache.ts",
-    "session/deflate.ts",
-    "session/response.ts",
-    "routes/html.ts",
+    "session/token/cache.ts",
+    "session/token/deflate.ts",
+    "session/cookie/response.ts",
+    "routes/shared/html.ts",
   ],
   [
-    "session/cookie.ts",
-    "session/json.ts",
-    "session/keys.ts",
-    "session/store.ts",
+    "session/cookie/attributes.ts",
+    "session/token/json.ts",
+    "session/token/keys.ts",
+    "session/stores/store.ts",
     "session/record.ts",
     "session/flask.ts",
   ],
   [
     "session/state.ts",
-    "session/token.ts",
-    "session/jar.ts",
+    "session/token/token.ts",
+    "session/testing/jar.ts",
     "session/records.ts",
     "session/stores/*.ts",
   ],
@@ -32,14 +32,15 @@ const LAYERS: readonly (readonly string[])[] = [
   ["session/commit.ts"],
   ["session/sessions.ts"],
   ["session/mod.ts"],
-  ["session/testing.ts"],
-  ["routes/data.ts", "routes/limit.ts", "routes/address.ts"],
+  ["session/testing/mod.ts"],
+  ["routes/shared/types.ts", "routes/shared/limit.ts", "routes/shared/address.ts"],
+  ["routes/shared/*.ts"],
   ["routes/*.ts"],
   ["routes/mod.ts"],
   ["server.ts"],
 ];
 
-const JOSE = new Set(["session/keys.ts", "session/token.ts"]);
+const JOSE = new Set(["session/token/keys.ts", "session/token/token.ts"]);
 const RUNTIME_STORES = new Set([
   "session/stores/sqlite.ts",
   "session/stores/redis.ts",

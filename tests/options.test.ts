@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { SessionError, SessionOptionsError } from "../session/errors.ts";
 import { checkOptions } from "../session/options.ts";
 import { createSessions, memoryStore } from "../session/mod.ts";
-import { DAY, errorOf, OTHER_SECRET, SECRET, START, untyped } from "./helpers.ts";
+import { DAY, errorOf, OTHER_SECRET, SECRET, START, untyped } from "./support/helpers.ts";
 
 describe("a wrong option throws at start-up, in one line that names it", () => {
   test.each<[string, string, Record<string, unknown>]>([

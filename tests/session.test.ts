@@ -5,7 +5,7 @@ import {
   type SessionEvent,
   SessionValueError,
 } from "../session/mod.ts";
-import { createClock, errorOf, requestWith, SECRET, START, untyped } from "./helpers.ts";
+import { createClock, errorOf, requestWith, SECRET, START, untyped } from "./support/helpers.ts";
 
 type Data = {
   username: string;

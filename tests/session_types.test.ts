@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createSessions, type Session } from "../session/mod.ts";
-import { errorOf, requestWith, SECRET } from "./helpers.ts";
+import { errorOf, requestWith, SECRET } from "./support/helpers.ts";
 
 type Data = { username: string; cart: string[]; when?: Date; maybe: number | undefined };
 

@@ -13,7 +13,7 @@ import {
   SECRET,
   show,
   START,
-} from "./helpers.ts";
+} from "./support/helpers.ts";
 
 const NAME = "__Host-Http-session";
 

@@ -1,5 +1,5 @@
 import { SessionOptionsError, SessionStoreError } from "../errors.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "./store.ts";
 
 export interface MemoryStoreOptions {
   /** The most records that are kept, a whole number from 1. Default: 1,000,000. */

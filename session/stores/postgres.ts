@@ -1,7 +1,7 @@
 import type { SQL } from "bun";
 import { SessionStoreError } from "../errors.ts";
 import { within } from "../maybe.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "./store.ts";
 
 // Asked for first, because CREATE needs a right on the schema even where the table exists; locked,
 // because two that create one table at once fail. The number of the lock is any that is our own.

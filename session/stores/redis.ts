@@ -1,6 +1,6 @@
 import { SessionStoreError } from "../errors.ts";
 import { within } from "../maybe.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "./store.ts";
 
 /**
  * What `redisStore` asks of a client. `Bun.RedisClient` has it. Others take a line:

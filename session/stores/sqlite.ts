@@ -1,5 +1,5 @@
 import { SessionStoreError } from "../errors.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "./store.ts";
 
 /**
  * What `sqliteStore` asks of a handle. `Database` of `bun:sqlite` has it, and `DatabaseSync` of

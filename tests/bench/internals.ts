@@ -10,7 +10,7 @@ export async function internalCases(cookies: readonly string[]): Promise<Case[]>
 }
 
 async function parseCases([cookie = ""]: readonly string[]): Promise<Case[]> {
-  const module = await import("../../session/cookie.ts").catch(() => undefined);
+  const module = await import("../../session/cookie/attributes.ts").catch(() => undefined);
   if (module === undefined) return [];
   const { cookieValues } = module;
   const long = "other=0123456789; ".repeat(800) + cookie;
@@ -21,8 +21,8 @@ async function parseCases([cookie = ""]: readonly string[]): Promise<Case[]> {
 }
 
 async function verifyCases(cookies: readonly string[]): Promise<Case[]> {
-  const token = await import("../../session/token.ts").catch(() => undefined);
-  const keys = await import("../../session/keys.ts").catch(() => undefined);
+  const token = await import("../../session/token/token.ts").catch(() => undefined);
+  const keys = await import("../../session/token/keys.ts").catch(() => undefined);
   if (token === undefined || keys === undefined) return [];
   const tokens = token.createTokens({
     secrets: keys.checkSecrets(readSecret()),

@@ -1,7 +1,7 @@
 import { createSessions } from "../../session/mod.ts";
-import { type Instance, KEY } from "../instance.ts";
-import { identityOf, loggedIn } from "../visitor.ts";
-import { requestText, Wire } from "../wire.ts";
+import { type Instance, KEY } from "../support/instance.ts";
+import { identityOf, loggedIn } from "../support/visitor.ts";
+import { requestText, Wire } from "../support/wire.ts";
 import { createRandom } from "./random.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
 import { mutate } from "./tokens.ts";

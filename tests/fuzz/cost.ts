@@ -1,5 +1,5 @@
 import { createSessions } from "../../session/mod.ts";
-import { KEY } from "../instance.ts";
+import { KEY } from "../support/instance.ts";
 import { percentile } from "./slow.ts";
 
 /** What a header of one kind costs. */

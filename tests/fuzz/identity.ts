@@ -1,6 +1,6 @@
-import type { Instance } from "../instance.ts";
-import { identityOf, loggedIn } from "../visitor.ts";
-import { ask, requestText, Wire } from "../wire.ts";
+import type { Instance } from "../support/instance.ts";
+import { identityOf, loggedIn } from "../support/visitor.ts";
+import { ask, requestText, Wire } from "../support/wire.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
 

@@ -1,7 +1,7 @@
-import { token } from "../../session/testing.ts";
-import { type Instance, KEY } from "../instance.ts";
-import { loggedIn } from "../visitor.ts";
-import { loginText, requestText, Wire } from "../wire.ts";
+import { token } from "../../session/testing/mod.ts";
+import { type Instance, KEY } from "../support/instance.ts";
+import { loggedIn } from "../support/visitor.ts";
+import { loginText, requestText, Wire } from "../support/wire.ts";
 import { createRandom } from "./random.ts";
 import { inParallel } from "./report.ts";
 import { mutate } from "./tokens.ts";

@@ -3,7 +3,7 @@
  * seed as its argument repeats a run. It ends after four minutes or so, however slow the machine.
  */
 import { availableParallelism } from "node:os";
-import { startInstance } from "../instance.ts";
+import { startInstance } from "../support/instance.ts";
 import { restartInTurn } from "./restarts.ts";
 import { fuzzCookies, fuzzCookiesOverHttp } from "./cookies.ts";
 import { measureCost } from "./cost.ts";

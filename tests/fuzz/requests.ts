@@ -1,5 +1,5 @@
-import type { Instance } from "../instance.ts";
-import { ask, loginText, requestText, Wire } from "../wire.ts";
+import type { Instance } from "../support/instance.ts";
+import { ask, loginText, requestText, Wire } from "../support/wire.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
 

@@ -1,7 +1,7 @@
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
-import { freePort, type Instance, startInstance, temporaryFolder } from "../instance.ts";
-import { identityOf } from "../visitor.ts";
-import { type Answer, linesOf, loginText, requestText, Wire } from "../wire.ts";
+import { freePort, type Instance, startInstance, temporaryFolder } from "../support/instance.ts";
+import { identityOf } from "../support/visitor.ts";
+import { type Answer, linesOf, loginText, requestText, Wire } from "../support/wire.ts";
 
 const INSTANCES = 3;
 const CLIENTS = 16;

@@ -1,5 +1,5 @@
-import type { Instance } from "../instance.ts";
-import { loginText, requestText, Wire } from "../wire.ts";
+import type { Instance } from "../support/instance.ts";
+import { loginText, requestText, Wire } from "../support/wire.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
 
 /** Seconds after which a slow connection is to be gone. */

@@ -6,7 +6,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { arch, availableParallelism, cpus, release } from "node:os";
-import { type Instance, startInstance, temporaryFolder } from "../instance.ts";
+import { type Instance, startInstance, temporaryFolder } from "../support/instance.ts";
 import { createLoad, type Load } from "./load.ts";
 import { percentile } from "./slow.ts";
 import { drawSoak, type Sample, type Soak, slopeOf } from "./soak_chart.ts";

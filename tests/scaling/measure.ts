@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
 import { memoryStore, SessionStoreError, type Store } from "../../session/mod.ts";
 import { formatRecord } from "../../session/record.ts";
-import { randomId } from "../../session/token.ts";
+import { randomId } from "../../session/token/token.ts";
 import { postgresStore } from "../../session/stores/postgres.ts";
 import { redisStore } from "../../session/stores/redis.ts";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
-import { hasPostgres, hasRedis, POSTGRES_URL, REDIS_URL, RUN } from "../store-harness.ts";
+import { hasPostgres, hasRedis, POSTGRES_URL, REDIS_URL, RUN } from "../support/store_harness.ts";
 
 const RECORDS = Number(process.argv[2] ?? 100_000);
 const CALLS = 2_000;

@@ -1,4 +1,4 @@
-import type { Store } from "../../session/store.ts";
+import type { Store } from "../../session/stores/store.ts";
 
 /** What the world does around each operation of the store. */
 export interface StoreHooks {

@@ -1,6 +1,6 @@
 /** Our server, the same for every store: the files `madeleine-*.ts` each bring one. */
 import { createSessions } from "../../../session/mod.ts";
-import type { Store } from "../../../session/store.ts";
+import type { Store } from "../../../session/stores/store.ts";
 import {
   announce,
   listenOptions,

@@ -1,0 +1,84 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { MaybePromise } from "../../session/mod.ts";
+
+/** What an event tells beside its name. */
+export type Fields = Readonly<Record<string, string | number>>;
+
+/** One line for each request at most, whatever it made happen; with the time in UTC. */
+export interface Log {
+  /** Tells of an event: on the line of the request that it belongs to, else on its own. */
+  readonly note: (event: string, fields?: Fields) => void;
+  /** Answers a request, and writes the line of what was noted meanwhile, with these fields. */
+  readonly request: (
+    answer: () => MaybePromise<Response>,
+    fields: () => Fields,
+  ) => Promise<Response>;
+}
+
+interface Note {
+  readonly event: string;
+  readonly fields: Fields;
+}
+
+/** What a request noted so far. Its code may run on after its line was written. */
+interface Notes {
+  readonly list: Note[];
+  isWritten: boolean;
+}
+
+/** Makes a log whose lines go to `write`, for people (`text`) or for programs (`json`). */
+export function createLog(format: "text" | "json", write: (line: string) => void): Log {
+  const present = new AsyncLocalStorage<Notes>();
+  const toLine = format === "json" ? jsonLine : textLine;
+
+  function put(notes: readonly Note[], fields: Fields): void {
+    write(toLine(notes, fields).replaceAll(UNFIT, escape));
+  }
+
+  return {
+    note(event, fields = {}) {
+      const notes = present.getStore();
+      if (notes === undefined || notes.isWritten) put([{ event, fields }], {});
+      else notes.list.push({ event, fields });
+    },
+    async request(answer, fields) {
+      const notes: Notes = { list: [], isWritten: false };
+      try {
+        return await present.run(notes, answer);
+      } finally {
+        notes.isWritten = true;
+        if (notes.list.length > 0) put(notes.list, fields());
+      }
+    },
+  };
+}
+
+/** What an error tells: its message, and its code where it has one. */
+export function errorFields(error: unknown): Fields {
+  if (!(error instanceof Error)) return { error: String(error) };
+  const { message } = error;
+  return "code" in error ? { error: message, code: String(error.code) } : { error: message };
+}
+
+/** What some terminals take for the end of a line, for a command or for a turn of the text. */
+const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+/** As JSON would write the character, had it to. */
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function jsonLine(notes: readonly Note[], fields: Fields): string {
+  const events = notes.map(({ event, fields }) => ({ event, ...fields }));
+  return JSON.stringify({ time: new Date().toISOString(), events, ...fields });
+}
+
+function textLine(notes: readonly Note[], fields: Fields): string {
+  const events = notes.map(({ event, fields }) => [event, ...words(fields)].join(" ")).join("; ");
+  return [new Date().toISOString(), events, ...words(fields)].join(" ");
+}
+
+/** Values are JSON, so that what a visitor typed stays on its line and within its quotes. */
+function words(fields: Fields): string[] {
+  return Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+}

@@ -1,0 +1,206 @@
+import { describe, expect, test } from "bun:test";
+import { withSession } from "../../session/cookie/response.ts";
+
+const LINE = "id=v; Path=/; HttpOnly";
+
+function refuse(): never {
+  throw new TypeError("Cannot change headers: they are immutable");
+}
+
+/** A response whose headers can't be changed: as fetch and redirects give it in Node and Workers. */
+function immutable(): Response {
+  const response = new Response("text", { headers: { "x-a": "1" } });
+  for (const method of ["append", "delete", "set"]) {
+    Object.defineProperty(response.headers, method, { value: refuse });
+  }
+  return response;
+}
+
+describe("A13 Vary", () => {
+  test.each<[string | undefined, string]>([
+    [undefined, "Cookie"],
+    ["Cookie", "Cookie"],
+    ["cookie", "cookie"],
+    ["COOKIE", "COOKIE"],
+    ["Accept-Encoding, Cookie", "Accept-Encoding, Cookie"],
+    ["Cookie,Accept", "Cookie,Accept"],
+    ["Accept , cookie , Origin", "Accept , cookie , Origin"],
+    ["Accept-Encoding, Accept-Language", "Accept-Encoding, Accept-Language, Cookie"],
+    ["X-Cookie", "X-Cookie, Cookie"],
+    ["Cookies", "Cookies, Cookie"],
+    ["Set-Cookie, Cookie-Name", "Set-Cookie, Cookie-Name, Cookie"],
+    ["*", "*"],
+    ["Accept, *", "Accept, *"],
+  ])("of %p becomes %p, read or written, once", (vary, expected) => {
+    const headers: Record<string, string> = vary === undefined ? {} : { vary };
+    for (const body of [null, "text"]) {
+      const read = withSession(new Response(body, { headers }), true, undefined);
+      expect(read.headers.get("vary")).toBe(expected);
+      expect(withSession(read, true, undefined).headers.get("vary")).toBe(expected);
+      const written = withSession(new Response(body, { headers }), false, LINE);
+      expect(written.headers.get("vary")).toBe(expected);
+    }
+  });
+
+  test("of two fields keeps both", () => {
+    const response = new Response("text");
+    response.headers.append("vary", "Accept");
+    response.headers.append("vary", "Origin");
+    expect(withSession(response, true, LINE).headers.get("vary")).toBe("Accept, Origin, Cookie");
+  });
+
+  test("is left alone where the handler did not touch the session", () => {
+    const response = new Response("text");
+    expect(withSession(response, false, undefined)).toBe(response);
+    expect([...response.headers.keys()]).not.toContain("vary");
+  });
+});
+
+describe("Cache-Control with a Set-Cookie", () => {
+  test.each<[string | undefined, string]>([
+    [undefined, "no-store"],
+    ["public, max-age=600", "no-store"],
+    ["private", "no-store"],
+    ["no-cache", "no-store"],
+    ["x-no-stored", "no-store"],
+    ["no-store", "no-store"],
+    ["No-Store", "No-Store"],
+    ["private, no-store, max-age=0", "private, no-store, max-age=0"],
+  ])("of %p becomes %p", (value, expected) => {
+    const headers: Record<string, string> = value === undefined ? {} : { "cache-control": value };
+    const written = withSession(new Response("text", { headers }), true, LINE);
+    expect(written.headers.get("cache-control")).toBe(expected);
+    const read = withSession(new Response("text", { headers }), true, undefined);
+    expect(read.headers.get("cache-control")).toBe(value ?? null);
+  });
+});
+
+describe("A4 Set-Cookie", () => {
+  test("stands behind the application's own, as a line of its own", () => {
+    const response = new Response("text");
+    response.headers.append("set-cookie", "a=1");
+    response.headers.append("set-cookie", "b=2");
+    const written = withSession(response, true, LINE);
+    expect(written.headers.getSetCookie()).toEqual(["a=1", "b=2", LINE]);
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+  });
+
+  test.each<[string, () => Response]>([
+    ["a text", () => new Response("text", { status: 201, headers: { "x-a": "1" } })],
+    ["bytes", () => new Response(new TextEncoder().encode("text"))],
+    ["JSON", () => Response.json({ a: 1 })],
+    ["a stream", () => new Response(new Blob(["text"]).stream())],
+    ["a form", () => new Response(new URLSearchParams({ a: "1" }))],
+    ["no body", () => new Response(null, { status: 204, statusText: "Nothing" })],
+    ["a redirect", () => Response.redirect("http://localhost/next", 303)],
+    ["immutable headers", immutable],
+  ])("is on a copy that is the same in all else: %s", async (_, make) => {
+    const [response, expected] = [make(), make()];
+    const written = withSession(response, true, LINE);
+    expect(written).not.toBe(response);
+    expect(response.headers.has("set-cookie")).toBe(false);
+    expect(response.headers.has("vary")).toBe(false);
+    expect(written.headers.getSetCookie()).toEqual([LINE]);
+    expect(written.status).toBe(expected.status);
+    expect(written.statusText).toBe(expected.statusText);
+    for (const [name, value] of expected.headers) expect(written.headers.get(name)).toBe(value);
+    expect(await written.text()).toBe(await expected.text());
+  });
+});
+
+describe("a response that is shared", () => {
+  test("carries each session's line alone, used three times", () => {
+    const redirect = new Response(null, { status: 303, headers: { location: "/" } });
+    for (const value of ["one", "two", "three"]) {
+      const written = withSession(redirect, true, `id=${value}`);
+      expect(written.headers.getSetCookie()).toEqual([`id=${value}`]);
+      expect(written.headers.get("location")).toBe("/");
+      expect(written.status).toBe(303);
+    }
+    expect([...redirect.headers]).toEqual([["location", "/"]]);
+  });
+
+  test("without a body is not changed by a reader, either", () => {
+    const redirect = new Response(null, { status: 303, headers: { location: "/" } });
+    expect(withSession(redirect, true, undefined).headers.get("vary")).toBe("Cookie");
+    expect([...redirect.headers]).toEqual([["location", "/"]]);
+  });
+});
+
+test("a stream whose end fails takes nothing else down when its browser goes", async () => {
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => void failures.push(error);
+  process.on("unhandledRejection", onFailure);
+  const stream = new ReadableStream({
+    pull: (controller) => controller.enqueue(new TextEncoder().encode("more")),
+    cancel: () => {
+      throw new TypeError("Cannot cancel");
+    },
+  });
+  const written = withSession(new Response(stream), true, LINE);
+  await written.body?.cancel().catch(() => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", onFailure);
+  expect(failures).toEqual([]);
+});
+
+test("immutable headers are copied for a reader's Vary", async () => {
+  const read = withSession(immutable(), true, undefined);
+  expect(read.headers.get("vary")).toBe("Cookie");
+  expect(await read.text()).toBe("text");
+});
+
+test.each([true, false])(
+  "a string's type is as Bun sends it, with a Set-Cookie: %p",
+  async (isWritten) => {
+    const line = isWritten ? LINE : undefined;
+    using server = Bun.serve({
+      port: 0,
+      routes: {
+        "/text": () => withSession(new Response("text"), true, line),
+        "/html": () =>
+          withSession(
+            new Response("<p>", { headers: { "content-type": "text/html" } }),
+            true,
+            line,
+          ),
+        "/json": () => withSession(Response.json({}), true, line),
+        "/none": () => withSession(new Response(null), true, line),
+        "/plain/text": () => new Response("text"),
+        "/plain/none": () => new Response(null),
+      },
+    });
+    const typeOf = async (path: string): Promise<string | null> =>
+      (await fetch(new URL(path, server.url))).headers.get("content-type");
+    expect(await typeOf("/text")).toBe("text/plain;charset=utf-8");
+    expect(await typeOf("/text")).toBe(await typeOf("/plain/text"));
+    expect(await typeOf("/none")).toBe(await typeOf("/plain/none"));
+    expect(await typeOf("/html")).toBe("text/html");
+    expect(await typeOf("/json")).toMatch(/^application\/json/);
+  },
+);
+
+test("A4 three cookies are three lines on the wire", async () => {
+  using server = Bun.serve({
+    port: 0,
+    fetch() {
+      const response = new Response("text");
+      response.headers.append("set-cookie", "a=1");
+      response.headers.append("set-cookie", "b=2");
+      return withSession(response, true, LINE);
+    },
+  });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let received = "";
+  await Bun.connect({
+    hostname: server.hostname ?? "localhost",
+    port: server.port ?? 0,
+    socket: {
+      open: (socket) => void socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+      data: (_, data) => void (received += data.toString()),
+      close: () => resolve(received),
+    },
+  });
+  const lines = (await promise).split("\r\n").filter((line) => /^set-cookie:/i.test(line));
+  expect(lines.map((line) => line.replace(/^set-cookie: /i, ""))).toEqual(["a=1", "b=2", LINE]);
+});

@@ -1,0 +1,248 @@
+import { describe, expect, test } from "bun:test";
+import { parseTrustedProxies } from "../../routes/shared/address.ts";
+import { Browser, ORIGIN, readPage, testApp } from "../support/app.ts";
+
+const EMPTY = "Please type a username.";
+const LONG = "Please take a username of at most 100 characters.";
+const UNFIT = "Please take a username without control characters.";
+const OTHER = "Please use this form.";
+const LARGE = "That was too long.";
+
+const encode = (text: string): string => `username=${encodeURIComponent(text)}`;
+
+/** The form comes again with the message, and without a cookie. */
+async function expectForm(response: Response, status: number, message: string): Promise<void> {
+  expect([response.status, response.headers.getSetCookie()]).toEqual([status, []]);
+  const page = await readPage(response);
+  expect(page).toMatchObject({ words: `${message} Username Login`, targets: ["POST /login"] });
+}
+
+describe("E6: the form says what is wrong, and signs nobody in", () => {
+  const bodies: readonly (readonly [body: string, status: number, message: string])[] = [
+    ["", 400, EMPTY],
+    ["username=", 400, EMPTY],
+    ["username", 400, EMPTY],
+    ["Username=admin", 400, EMPTY],
+    ["username[]=admin", 400, EMPTY],
+    ["username=%20%09%0D%0A", 400, EMPTY],
+    ["username=%C2%A0%E3%80%80%EF%BB%BF", 400, EMPTY],
+    [encode("a".repeat(101)), 400, LONG],
+    [encode("😀".repeat(51)), 400, LONG],
+    ["username=admin&username=mallory", 400, OTHER],
+    ["username=admin&username=", 400, OTHER],
+    ["username=%", 400, OTHER],
+    ["username=100%&a=1", 400, OTHER],
+    ["username=%zz", 400, OTHER],
+    ["username=%u0061", 400, OTHER],
+    [`username=admin${"&a=1".repeat(16)}`, 400, OTHER],
+    ["username=%FF", 400, UNFIT],
+    ["username=%C3%28", 400, UNFIT],
+    ["username=%ED%A0%80", 400, UNFIT],
+    ["username=%C0%AE", 400, UNFIT],
+    ["username=%EF%BF%BD", 400, UNFIT],
+    [`username=${"a".repeat(17_000)}`, 413, LARGE],
+    [`username=admin&a=${"é".repeat(8200)}`, 413, LARGE],
+  ];
+  const cases = bodies.map(
+    ([body, status, message]) => [body.slice(0, 40), status, message, body] as const,
+  );
+  test.each(cases)("%p is %d: %s", async (_start, status, message, body) => {
+    const browser = new Browser(testApp().send);
+    await expectForm(await browser.post("/login", body), status, message);
+  });
+
+  const controls = ["\0", "\r", "\n", "\r\n", "\t", "\b", "\u001B", "\u007F", "\u0085", "\u009B"];
+  const separators = ["\u2028", "\u2029"];
+  const marks = Array.from(
+    "\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069",
+  );
+  const unfit = [...controls, ...separators, ...marks];
+  test.each(unfit.map((character) => [encodeURIComponent(character), character] as const))(
+    "%s within a name is 400",
+    async (_name, character) => {
+      const browser = new Browser(testApp().send);
+      await expectForm(await browser.login(`ad${character}min`), 400, UNFIT);
+    },
+  );
+
+  const types = [
+    "",
+    "text/plain",
+    "application/json",
+    "multipart/form-data; boundary=x",
+    "application/x-www-form-urlencoded-not",
+    "application/x-www-form-urlencoded, text/plain",
+    "text/plain; application/x-www-form-urlencoded",
+  ];
+  test.each(types)("content type %p is 415", async (type) => {
+    const browser = new Browser(testApp().send);
+    const response = await browser.post("/login", "username=admin", { "content-type": type });
+    await expectForm(response, 415, OTHER);
+  });
+
+  test("a file part in place of the name is 415", async () => {
+    const body = new FormData();
+    body.set("username", new File(["admin"], "admin.txt"));
+    const response = await new Browser(testApp().send).send("/login", { method: "POST", body });
+    await expectForm(response, 415, OTHER);
+  });
+
+  test("raw bytes that are no UTF-8 are 400", async () => {
+    const body = new Uint8Array([...Buffer.from("username="), 0xff, 0xfe]);
+    const response = await new Browser(testApp().send).post("/login", body);
+    await expectForm(response, 400, UNFIT);
+  });
+
+  test("no body at all is 400", async () => {
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const response = await new Browser(testApp().send).send("/login", { method: "POST", headers });
+    await expectForm(response, 400, EMPTY);
+  });
+
+  test("who is logged in stays so", async () => {
+    const browser = new Browser(testApp().send);
+    await browser.login("admin");
+    await expectForm(await browser.login(""), 400, EMPTY);
+    expect(await browser.words("/")).toContain("Logged in as admin");
+  });
+});
+
+describe("the form takes", () => {
+  const names: readonly (readonly [typed: string, taken: string])[] = [
+    ["admin", "admin"],
+    ["  admin\r\n", "admin"],
+    ["a".repeat(100), "a".repeat(100)],
+    ["漢".repeat(100), "漢".repeat(100)],
+    ["\\\"'".repeat(33), "\\\"'".repeat(33)],
+    ["😀".repeat(50), "😀".repeat(50)],
+    ["100%25 + 1&a=b;", "100%25 + 1&a=b;"],
+    ["José Ñandú", "José Ñandú"],
+    ["עברית", "עברית"],
+    ["__proto__", "__proto__"],
+    ["constructor", "constructor"],
+  ];
+  test.each(names)("%s", async (typed, taken) => {
+    const browser = new Browser(testApp().send);
+    expect((await browser.login(typed)).status).toBe(303);
+    expect(await browser.words("/")).toStartWith(`Welcome, ${taken} Logged in as ${taken} `);
+  });
+
+  test.each([
+    "application/x-www-form-urlencoded",
+    "application/x-www-form-urlencoded;charset=UTF-8",
+    "Application/X-WWW-Form-Urlencoded ; charset=utf-8",
+  ])("content type %s", async (type) => {
+    const browser = new Browser(testApp().send);
+    const response = await browser.post("/login", "username=admin", { "content-type": type });
+    expect(response.status).toBe(303);
+  });
+
+  test("other fields beside the name", async () => {
+    const browser = new Browser(testApp().send);
+    await browser.post("/login", "a=1&username=admin&b=2&isAdmin=1");
+    expect(await browser.words("/")).toContain("Logged in as admin");
+  });
+});
+
+describe("E7: a name is text, whatever it says", () => {
+  const payloads = [
+    "<script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "</p><p>",
+    "<!--",
+    "-->",
+    "<![CDATA[x]]>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<b>bold</b>",
+    "<style>*{display:none}</style>",
+    "<base href=//evil>",
+    "<meta http-equiv=refresh content=0>",
+    "<form action=//evil><input>",
+    "<iframe srcdoc='<b>'>",
+    "<textarea>",
+    "<plaintext>",
+    "</main></body></html>",
+    "&lt;b&gt;",
+    "&#60;b&#62;",
+    "&amp;amp;",
+    "&notanentity;",
+    '" onmouseover="alert(1)',
+    "' onmouseover='alert(1)",
+    "`${alert(1)}`",
+    "{{7*7}} ${7*7} <%= 7*7 %>",
+    "<",
+    ">",
+    "&",
+    "\"'&<>",
+    "%3Cb%3E",
+    "＜script＞",
+  ];
+  const plain = ["html", "head", "meta", "meta", "title", "style", "body", "main"];
+  const member = [...plain, "p", "p", "form", "button", "form", "button"];
+
+  test.each(payloads)("%s", async (name) => {
+    const browser = new Browser(testApp().send);
+    expect((await browser.login(name)).status).toBe(303);
+    const page = await readPage(await browser.get("/"));
+    expect(page.elements).toEqual(member);
+    expect(page.words).toStartWith(`Welcome, ${name} Logged in as ${name} click here`);
+    expect(page.targets).toEqual(["POST /logout", "POST /logout/everywhere"]);
+  });
+
+  test("on the form too, when the name was refused", async () => {
+    const response = await new Browser(testApp().send).login(`<b>${"a".repeat(100)}</b>`);
+    const { elements } = await readPage(response);
+    expect(elements).toEqual([...plain, "p", "form", "label", "input", "button"]);
+  });
+});
+
+describe("E10: attempts are limited", () => {
+  const { send } = testApp({ loginRate: 3, trustedProxies: parseTrustedProxies("10.0.0.1") });
+
+  async function attempt(address: string, forwardedFor?: string): Promise<number> {
+    const headers = new Headers({ "content-type": "application/x-www-form-urlencoded" });
+    if (forwardedFor !== undefined) headers.set("x-forwarded-for", forwardedFor);
+    const request = new Request(`${ORIGIN}/login`, { method: "POST", headers, body: "username=a" });
+    const { status } = await send(request, { requestIP: () => ({ address }) });
+    return status;
+  }
+
+  test("at a rate for each address, that X-Forwarded-For does not change", async () => {
+    const attempts = [1, 2, 3, 4, 5].map((one) => `192.0.2.${one}`);
+    const statuses = [];
+    for (const forged of attempts) statuses.push(await attempt("192.0.2.10", forged));
+    expect(statuses).toEqual([303, 303, 303, 429, 429]);
+    expect(await attempt("192.0.2.11")).toBe(303);
+  });
+
+  test("at a rate for each client of a trusted proxy", async () => {
+    const statuses = [];
+    for (const client of ["a", "b", "c", "d"]) {
+      statuses.push(await attempt("10.0.0.1", `${client}, 198.51.100.7`));
+    }
+    expect(statuses).toEqual([303, 303, 303, 429]);
+    expect(await attempt("10.0.0.1", "198.51.100.8")).toBe(303);
+  });
+
+  test("at a rate for each IPv6 network of 64 bits", async () => {
+    const statuses = [];
+    for (const one of [1, 2, 3, 4]) statuses.push(await attempt(`2001:db8::${one}`));
+    expect(statuses).toEqual([303, 303, 303, 429]);
+    expect(await attempt("2001:db8:0:1::1")).toBe(303);
+  });
+
+  test("with a page that says how long to wait, and pages that still can be read", async () => {
+    const browser = new Browser(testApp({ loginRate: 1 }).send);
+    await browser.login("admin");
+    const response = await browser.login("mallory");
+    const seconds = response.headers.get("retry-after");
+    expect(Number(seconds)).toBeWithin(1, 61);
+    expect([response.status, response.headers.getSetCookie()]).toEqual([429, []]);
+    expect((await readPage(response)).words).toBe(
+      `Too many attempts Please wait ${seconds} seconds and try again. Go to the start page`,
+    );
+    expect(await browser.words("/")).toContain("Logged in as admin");
+  });
+});

@@ -1,0 +1,281 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
+import { Browser, KEY, readPage } from "../support/app.ts";
+import {
+  connect,
+  type Connection,
+  exchange,
+  Program,
+  ROOT,
+  SERVER,
+  temporaryDirectory,
+} from "../support/program.ts";
+
+const MEMORY = { PORT: "0", STORE_URL: "memory:" } as const;
+const FAULTY = [process.execPath, join(ROOT, "tests/fixtures/faulty_server.ts")];
+const FORM = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+function serve(environment: Readonly<Record<string, string>> = {}): Program {
+  return new Program(SERVER, { ...MEMORY, ...environment });
+}
+
+function browserOf(origin: string): Browser {
+  return new Browser(async (request) => fetch(request), origin);
+}
+
+describe.concurrent("the command", () => {
+  test("says at start where it listens and where its key is from", async () => {
+    await using random = serve();
+    expect(await random.line()).toMatch(
+      /^Listening on http:\/\/127\.0\.0\.1:[1-9]\d* with a random key for this run$/,
+    );
+    await using own = serve({ SECRET_KEY: KEY, PUBLIC_ORIGIN: "https://example.org" });
+    expect(await own.line()).toBe("Listening on https://example.org with SECRET_KEY");
+  });
+
+  const wrong: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ HOST: "0.0.0.0" }, /^Cannot listen on 0\.0\.0\.0: SECRET_KEY is missing/],
+    [{ SECRET_KEY: "secret" }, /^Cannot use secretKey: it has 6 bytes/],
+    [{ SECRET_KEY: "a".repeat(40) }, /^Cannot use secretKey: it has fewer than 8 different/],
+    [{ SECRET_KEY: `change-me-${KEY}` }, /^Cannot use secretKey: it is a placeholder/],
+    [{ SECRET_KEY: KEY, SECRET_KEY_FALLBACKS: "old" }, /^Cannot use secretKeyFallbacks\[0\]/],
+    [{ PORT: "http" }, /^Cannot use PORT "http"/],
+    [{ PUBLIC_ORIGIN: "example" }, /^Cannot use PUBLIC_ORIGIN "example"/],
+    [{ STORE_URL: "mysql://u:password@host" }, /^Cannot use STORE_URL "mysql:…"/],
+    [{ STORE_URL: "sqlite:/dev/null/x" }, /^Cannot use STORE_URL "sqlite:\/dev\/null\/x"/],
+    [{ TRUSTED_PROXIES: "all" }, /^Cannot use TRUSTED_PROXIES: "all"/],
+    [{ LOG: "xml" }, /^Cannot use LOG "xml"/],
+    [{ HOST: "192.0.2.1", SECRET_KEY: KEY }, /^Cannot listen on 192\.0\.2\.1, port 0: /],
+  ];
+  test.each(wrong)("C11: refuses %j with one line", async (environment, message) => {
+    await using program = serve(environment);
+    const { code, output, errors } = await program.end();
+    expect([code, output, errors.length]).toEqual([1, [], 1]);
+    expect(errors[0]).toMatch(message);
+    expect(errors[0]).not.toMatch(/password|change-me/);
+  });
+
+  test("refuses a port that is taken with one line", async () => {
+    using taken = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
+    await using program = serve({ PORT: String(taken.port) });
+    const { code, output, errors } = await program.end();
+    expect([code, output, errors.length]).toEqual([1, [], 1]);
+    expect(errors[0]).toStartWith(`Cannot listen on 127.0.0.1, port ${taken.port}: `);
+  });
+
+  test("keygen prints a key that the server takes", async () => {
+    await using keygen = new Program([...SERVER, "keygen"]);
+    const { code, output, errors } = await keygen.end();
+    expect([code, output.length, errors]).toEqual([0, 1, []]);
+    await using program = serve({ SECRET_KEY: output[0] ?? "" });
+    expect(await program.line()).toEndWith(" with SECRET_KEY");
+  });
+
+  test("--version and --help print, and exit with 0", async () => {
+    await using version = new Program([...SERVER, "--version"]);
+    expect(await version.end()).toEqual({ code: 0, output: [manifest.version], errors: [] });
+    await using help = new Program([...SERVER, "--help"]);
+    const { code, output, errors } = await help.end();
+    expect([code, errors]).toEqual([0, []]);
+    for (const word of ["SECRET_KEY", "STORE_URL", "TRUSTED_PROXIES", "keygen"]) {
+      expect(output.join("\n")).toContain(word);
+    }
+  });
+
+  test.each(["serve", "--hlep", "keygen --help"])("refuses %s", async (words) => {
+    await using program = new Program([...SERVER, ...words.split(" ")]);
+    const { code, output, errors } = await program.end();
+    expect([code, output]).toEqual([1, []]);
+    expect(errors).toEqual([`Cannot run ${JSON.stringify(words)}: see --help`]);
+  });
+});
+
+/** Takes a connection and its greeting, and answers no question. */
+function silentRedis(onQuestion: () => void): Bun.TCPSocketListener {
+  return Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        if (bytes.includes("HELLO")) socket.write("%1\r\n+proto\r\n:3\r\n");
+        if (bytes.includes("GET")) onQuestion();
+      },
+    },
+  });
+}
+
+describe.concurrent("on the wire", () => {
+  test("A4: a login has one Set-Cookie line", async () => {
+    await using program = serve();
+    const origin = await program.origin();
+    const answer = await exchange(
+      origin,
+      `POST /login HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${FORM}Content-Length: 14\r\n\r\nusername=admin`,
+    );
+    expect(answer).toStartWith("HTTP/1.1 303 See Other\r\n");
+    expect(answer.match(/^set-cookie: /gim)).toHaveLength(1);
+    expect(answer).not.toMatch(/^(?:server|x-powered-by): /im);
+  });
+
+  test("F5: TRACE is refused with the methods that are not", async () => {
+    await using program = serve();
+    const origin = await program.origin();
+    const answer = await exchange(
+      origin,
+      "TRACE /login HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    );
+    expect(answer).toStartWith("HTTP/1.1 405 Method Not Allowed\r\n");
+    expect(answer).toMatch(/^allow: GET, HEAD, POST\r$/im);
+  });
+
+  test("E6: a form over 16 kB comes again, and far longer ones are refused", async () => {
+    await using program = serve();
+    const browser = browserOf(await program.origin());
+    const response = await browser.login("a".repeat(20_000));
+    expect(response.status).toBe(413);
+    expect((await readPage(response)).words).toBe("That was too long. Username Login");
+    expect((await browser.login("a".repeat(100_000))).status).toBe(413);
+    expect((await browser.login("admin")).status).toBe(303);
+  });
+
+  test("/readyz is 503 while a store is silent, and visitors are served", async () => {
+    const questions: true[] = [];
+    using silent = silentRedis(() => void questions.push(true));
+    await using program = serve({ STORE_URL: `redis://127.0.0.1:${silent.port}` });
+    const origin = await program.origin();
+    do {
+      expect((await fetch(`${origin}/readyz`)).status).toBe(503);
+    } while (questions.length === 0);
+    expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+    expect((await fetch(origin)).status).toBe(200);
+    silent.stop(true);
+  });
+
+  test("I: the log is JSON lines with LOG=json", async () => {
+    await using program = serve({ LOG: "json" });
+    await browserOf(await program.origin()).login("admin");
+    expect(JSON.parse((await program.errorLine()) ?? "")).toMatchObject({
+      events: [{ event: "login", user: "admin" }],
+      address: "127.0.0.1",
+    });
+  });
+});
+
+/** A request of which a part of the form was sent. */
+async function halfPost(origin: string, path: string): Promise<Connection> {
+  const connection = await connect(origin);
+  const head = `POST ${path} HTTP/1.1\r\nHost: a\r\n${FORM}Content-Length: 14\r\n\r\n`;
+  connection.send(`${head}username=`);
+  await fetch(`${origin}/healthz`); // What was sent before was read before.
+  return connection;
+}
+
+async function untilNotReady(origin: string): Promise<Response> {
+  const response = await fetch(`${origin}/readyz`);
+  return response.status === 503 ? response : untilNotReady(origin);
+}
+
+async function untilRefused(origin: string): Promise<void> {
+  const isRefused = await fetch(`${origin}/healthz`).then(
+    () => false,
+    () => true,
+  );
+  if (!isRefused) await untilRefused(origin);
+}
+
+describe.concurrent("stopping", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s: sends new requests elsewhere, answers running ones, exits with 0",
+    async (signal) => {
+      await using program = serve();
+      const origin = await program.origin();
+      using connection = await halfPost(origin, "/login");
+      program.signal(signal);
+      const response = await untilNotReady(origin);
+      expect(response.headers.get("connection")).toBe("close");
+      await untilRefused(origin);
+      connection.send("admin");
+      const answer = await connection.ended;
+      expect(answer).toStartWith("HTTP/1.1 303 See Other\r\n");
+      expect(answer).toMatch(/^connection: close\r$/im);
+      const { code, errors } = await program.end();
+      expect(code).toBe(0);
+      expect(errors.at(-1)).toContain('login user="admin"');
+    },
+  );
+
+  test("a second signal exits at once, though a request would run for ever", async () => {
+    await using program = new Program(FAULTY);
+    const origin = await program.origin();
+    using connection = await connect(origin);
+    connection.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n");
+    await fetch(origin); // What was sent before was read before.
+    program.signal("SIGTERM");
+    await untilRefused(origin);
+    program.signal("SIGTERM");
+    expect(await program.exited).toBe(0);
+    expect(await connection.ended).toBe("");
+  });
+});
+
+describe.concurrent("what a restart keeps", () => {
+  test("sessions and logouts, by default in data/madeleine.sqlite, even after SIGKILL", async () => {
+    using directory = temporaryDirectory();
+    const restart = (): Program =>
+      new Program(SERVER, { PORT: "0", SECRET_KEY: KEY }, directory.path);
+    await using first = restart();
+    const origin = await first.origin();
+    const [stays, goes] = [browserOf(origin), browserOf(origin)];
+    await stays.login("stays");
+    await goes.login("goes");
+    const copy = goes.copy();
+    await goes.post("/logout");
+    first.signal("SIGKILL");
+    await first.exited;
+    expect(await Bun.file(join(directory.path, "data/madeleine.sqlite")).exists()).toBe(true);
+
+    await using second = restart();
+    const after = browserOf(await second.origin());
+    after.cookies.set("session", stays.cookies.get("session") ?? "");
+    expect(await after.words("/")).toContain("Logged in as stays");
+    after.cookies.set("session", copy.cookies.get("session") ?? "");
+    expect(await after.words("/")).toContain("You are not logged in");
+  });
+});
+
+describe.concurrent("a late write", () => {
+  test("in time is none", async () => {
+    await using program = new Program(FAULTY);
+    const response = await fetch(`${await program.origin()}/in-time`);
+    expect(await response.text()).toBe("written");
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+  });
+
+  test("while the body is sent is ERR_SESSION_COMMITTED, and in the log", async () => {
+    await using program = new Program(FAULTY);
+    const response = await fetch(`${await program.origin()}/stream`);
+    expect(await response.text()).toStartWith(
+      'ERR_SESSION_COMMITTED: Cannot set "count": the response was already made.',
+    );
+    expect(await program.errorLine()).toEndWith("Z late-write");
+  });
+
+  test.each(["/timer", "/promise"])(
+    "of %s is in the log, then running requests are answered, and the exit is 1",
+    async (path) => {
+      await using program = new Program(FAULTY);
+      const origin = await program.origin();
+      using running = await halfPost(origin, "/slow");
+      const response = await fetch(origin + path);
+      expect([response.status, await response.text()]).toEqual([200, "answered"]);
+      expect(await program.errorLine()).toEndWith("Z late-write");
+      expect(await program.errorLine()).toMatch(
+        /Z uncaught error="Cannot set \\"count\\": .*" code="ERR_SESSION_COMMITTED"$/,
+      );
+      running.send("admin");
+      expect(await running.ended).toEndWith("\r\n\r\nusername=admin");
+      expect(await program.exited).toBe(1);
+    },
+  );
+});
