@@ -24,8 +24,7 @@ export async function POST(
   const read = await readUsername(request);
   if (read.problem !== undefined) return form(read.status, problem(read.problem));
   const { username } = read;
-  session.regenerate();
-  session.subject = username;
+  session.signIn(username);
   session.set("username", username);
   session.flash(`Welcome, ${username}`);
   note("login", { user: username });

@@ -1,78 +1,63 @@
-import { deleteCookie } from "./cookie/attributes.ts";
-import { snapshot } from "./entries.ts";
-import { SessionError, SessionStoreError } from "./errors.ts";
+import { type Changes, changesOf, type Draft, hasChanges, isUnused } from "./changes.ts";
+import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/header.ts";
+import {
+  decide,
+  decideRefresh,
+  isDue,
+  isRecent,
+  type Plan,
+  type Sight,
+  type Write,
+} from "./decide.ts";
+import { SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { type MaybePromise, within } from "./maybe.ts";
-import { WINDOW } from "./record.ts";
-import { STORE_DEADLINE, type View } from "./records.ts";
-import {
-  changesOf,
-  hasNewSubject,
-  isModified,
-  isUnused,
-  NO_ENTRIES,
-  type Origin,
-  type SessionState,
-} from "./state.ts";
-import {
-  begin,
-  type Committer,
-  CONFLICT,
-  drop,
-  endOf,
-  endOthers,
-  isOutlived,
-  type Live,
-  type LiveCommit,
-  NONE,
-  type Result,
-  write,
-} from "./write.ts";
+import type { Settings } from "./options.ts";
+import { type Found, find, readGeneration, readMark, readVersion, writeRecord } from "./record.ts";
+import type { State } from "./state.ts";
+import type { Store } from "./stores/store.ts";
+import { shortenData, writeClaims, writeData } from "./token/claims.ts";
+import { generationKey, randomId, tokenLength, type Tokens } from "./token/token.ts";
 
-type LiveOrigin = Extract<Origin, { kind: "live" }>;
+/** What `commit` works with, the same for all sessions of one `createSessions`. */
+export interface Committer {
+  readonly settings: Settings;
+  readonly tokens: Tokens;
+  readonly store: Store;
+  /** The last commit under way of each session, by its id. */
+  readonly turns: Map<string, Promise<unknown>>;
+}
+
+/** From here on the application learns that its cookie grows large. In bytes. */
+const NEAR_LIMIT = 3072;
+/** How many ids a late logout follows. */
+const SUCCESSORS = 8;
+/** Another request was faster: look again. */
+const CONFLICT: unique symbol = Symbol("conflict");
 
 /**
- * Puts down what a request changed, and gives its `Set-Cookie` line: undefined where there is
- * nothing to tell the browser. Rejects with `SessionStoreError`, `SessionTooLargeError` or
- * `SessionValueError`: then nothing was put down.
+ * Commits what a request changed, and gives its `Set-Cookie` line: undefined where the browser has
+ * nothing to learn. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`;
+ * then the same session can be committed again.
  */
-export function commitState(
-  committer: Committer,
-  state: SessionState,
-): MaybePromise<string | undefined> {
-  const { origin, openedAt } = state;
-  const isIdle = origin.kind !== "live" || !isDue(committer, origin, openedAt);
-  if (isIdle && isUnused(state)) return undefined;
-  const changes = changesOf(state);
-  const modified = isModified(state, changes);
-  if (isIdle && !modified) return undefined;
-  const commit = { ...committer, state, changes, now: committer.settings.now() };
-  if (origin.kind === "live") {
-    const live = { ...commit, token: origin.token, seen: origin.version, isModified: modified };
-    return modified ? inTurn(live) : settle(live); // A refresh gives way by itself.
-  }
-  if (origin.kind === "new" || state.isRegenerated) return begin(commit, changes);
-  return drop(commit, origin.id).line;
+export function commitDraft(committer: Committer, draft: Draft): MaybePromise<string | undefined> {
+  const { found } = draft;
+  const isStale = found?.kind === "live" && isDue(found, committer.settings.now());
+  if (!isStale && isUnused(draft)) return undefined;
+  const changes = changesOf(draft);
+  if (!hasChanges(changes)) return isStale ? refresh(committer, draft, changes) : undefined;
+  const commit = (): Promise<string | undefined> => settle(committer, draft, changes);
+  return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
 }
 
-/** Whether a cookie that nobody changed is to be signed again, as of when the request was opened. */
-function isDue({ settings }: Committer, { token, present }: LiveOrigin, now: number): boolean {
-  const { dataIn, idleTimeout } = settings;
-  const isStale = dataIn === "cookie" && present !== token;
-  if (isStale || !token.isCurrentKey) return true;
-  const { startedAt, endsAt } = token;
-  return endsAt - now / 1000 < idleTimeout / 2 && endOf(settings, now, startedAt) > endsAt;
-}
-
-/** Each waits for the one before: commits of one session that race in one process would starve. */
-function inTurn(commit: LiveCommit): Promise<string | undefined> {
-  const { turns, token } = commit;
-  const { id } = token;
-  const deadline = performance.now() + STORE_DEADLINE;
+/** Commits of one session in one process take turns: those that race would starve each other. */
+function inTurn<T>(
+  { turns, settings }: Committer,
+  id: string,
+  commit: () => Promise<T>,
+): Promise<T> {
   const before = turns.get(id);
   const turn =
-    before === undefined
-      ? settle(commit, deadline)
-      : within(before, STORE_DEADLINE, isBusy).then(() => settle(commit, deadline));
+    before === undefined ? commit() : within(before, settings.storeTimeout, isBusy).then(commit);
   const done: Promise<unknown> = turn
     .catch(() => {})
     .then(() => turns.get(id) === done && turns.delete(id));
@@ -84,62 +69,178 @@ function isBusy(): SessionStoreError {
   return new SessionStoreError("other requests of the session kept changing it");
 }
 
-/** Looks and writes until no other request comes between, or the time is over. */
+/** Looks, decides and acts until no other request comes between, or the time is over. */
 async function settle(
-  commit: LiveCommit,
-  deadline: number = performance.now() + STORE_DEADLINE,
+  committer: Committer,
+  draft: Draft,
+  changes: Changes,
 ): Promise<string | undefined> {
-  const { patience } = commit.state;
+  const deadline = performance.now() + committer.settings.storeTimeout;
   do {
-    patience.left = Math.min(patience.left, deadline - performance.now());
-    const result = await tryOnce(commit);
-    if (result !== CONFLICT) return result.line;
-    if (!commit.isModified) return undefined;
+    const sight = await look(committer, draft, changes);
+    const line = await act(committer, draft, sight, decide(sight, changes, committer.settings));
+    if (line !== CONFLICT) return line;
   } while (performance.now() < deadline);
   throw isBusy();
 }
 
-async function tryOnce(commit: LiveCommit): Promise<Result> {
-  const { token, state, records } = commit;
+/** What was only read never fails: its cookie can be signed again another time. */
+async function refresh(
+  committer: Committer,
+  draft: Draft,
+  changes: Changes,
+): Promise<string | undefined> {
   try {
-    const view = await records.view(token, state.patience);
-    if (view.end !== undefined) return await afterEnd(commit, view);
-    if (isTakenOver(commit, view)) return drop(commit, token.id);
-    if (!isOutlived(commit)) return await write(commit, view);
-    return state.isDestroyed || state.isRegenerated
-      ? await write(commit, { ...view, present: snapshot(view.present, NO_ENTRIES) })
-      : await afterEnd(commit, { ...view, end: "over", since: 0 });
+    const sight = await look(committer, draft, changes);
+    const line = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
+    return line === CONFLICT ? undefined : line;
   } catch (error) {
-    // A cookie that is only refreshed can be refreshed another time.
-    if (!commit.isModified && error instanceof SessionError) return NONE;
+    if (error instanceof SessionError) return undefined;
     throw error;
   }
 }
 
-/**
- * Whether the session became another subject's meanwhile, whom the changes of this request's subject
- * are no business of. To end it, or to make it a third one's, is for all of them.
- */
-function isTakenOver({ state, isModified: modified }: LiveCommit, { present }: Live): boolean {
-  const owner = state.opened?.subject?.name;
-  const isAnothers = owner !== undefined && present.subject?.name !== owner;
-  return isAnothers && modified && !state.isDestroyed && !hasNewSubject(state);
+/** Looks at all that the decision depends on, in one call of the store. */
+async function look(
+  { settings, store }: Committer,
+  draft: Draft,
+  { signedIn, endedOthersOf, isDestroyed }: Changes,
+): Promise<Sight> {
+  const now = Math.floor(settings.now());
+  const newId = (draft.newId ??= randomId());
+  const { id, login } = draft.found?.token.state ?? {};
+  const keyOf = (subject: string): Promise<string> =>
+    generationKey(settings.cookie.audience, subject);
+  const signedInKey = signedIn === undefined ? undefined : await keyOf(signedIn);
+  const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
+  const retriedId = draft.attempts.size > 0 ? newId : undefined;
+  const texts = await getAll(store, [id, login?.key, retriedId, signedInKey, othersKey]);
+  const found = findAgain(draft, texts);
+  const newText = texts.get(newId);
+  const wasLive = draft.found?.kind === "live";
+  const mayFollow = isDestroyed && found?.kind === "ended" && (wasLive || isRecent(found, now));
+  const subjectOf = (key: string): Sight["signedIn"] => {
+    const text = texts.get(key);
+    return { key, text, generation: readGeneration(key, text)?.generation };
+  };
+  return {
+    now,
+    found,
+    wasLive,
+    newId,
+    newText,
+    isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
+    signedIn: signedInKey === undefined ? undefined : subjectOf(signedInKey),
+    endedOthersOf: othersKey === undefined ? undefined : subjectOf(othersKey),
+    successor: mayFollow ? await follow(store, found.next) : undefined,
+  };
 }
 
-/** The session was ended while the request ran, or a copy of its cookie came late. */
-async function afterEnd(commit: LiveCommit, view: Exclude<View, Live>): Promise<Result> {
-  const { state, changes, token, settings, now } = commit;
-  const isOvertaken = view.end === "moved" && now < view.since + WINDOW * 1000;
-  if (state.isRegenerated) {
-    const kept = { ...changes, changedInside: NO_ENTRIES, removed: new Set<string>() };
-    if (changes.changedInside.size > 0) drop(commit, token.id);
-    const line = await begin(commit, kept);
-    // A late answer to the old id must not take the new one's cookie away.
-    const how = line === undefined ? "over" : "moved";
-    return (await endOthers(commit, view, how)) ? { line } : CONFLICT;
+async function getAll(
+  store: Store,
+  keys: readonly (string | undefined)[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const names = [...new Set(keys)].filter((key) => key !== undefined);
+  const values = names.length === 0 ? [] : await store.get(names);
+  return new Map(names.map((name, index) => [name, values[index]]));
+}
+
+/** What the store says now, where what this commit itself tried to put counts as what was before. */
+function findAgain(
+  { found, attempts }: Draft,
+  texts: ReadonlyMap<string, string | undefined>,
+): Found | undefined {
+  if (found?.kind !== "live") return found;
+  const { id, login } = found.token.state;
+  const text = texts.get(id);
+  const generation = login === undefined ? undefined : texts.get(login.key);
+  const before = text !== undefined && attempts.has(text) ? attempts.get(text) : text;
+  const isOwn = generation !== undefined && attempts.has(generation);
+  const again = find(found.token, before, isOwn ? undefined : generation);
+  if (again.kind === "ended" || text === before) return again;
+  // Someone may have been given the version that the lost answer was about.
+  const version = Math.max(again.state.version, text === undefined ? 0 : readVersion(id, text));
+  return { ...again, text, state: { ...again.state, version } };
+}
+
+/** Where a session that moved is now, though it moved again. */
+async function follow(store: Store, next: string | undefined): Promise<Sight["successor"]> {
+  let key = next;
+  for (let step = 0; key !== undefined && step < SUCCESSORS; step++) {
+    const [previous] = await store.get([key]);
+    const mark = previous === undefined ? undefined : readMark(key, previous);
+    if (mark === undefined) return { key, previous };
+    key = mark.next;
   }
-  if (!state.isDestroyed) return commit.isModified ? drop(commit, token.id) : NONE;
-  if (isOvertaken) return drop(commit, token.id);
-  const line = (await begin(commit, changes)) ?? deleteCookie(settings.cookie);
-  return (await endOthers(commit, view, "over")) ? { line } : CONFLICT;
+  return undefined;
+}
+
+/** Signs first, since a cookie that is too large must change nothing; then writes, in order. */
+async function act(
+  committer: Committer,
+  draft: Draft,
+  { found, now }: Sight,
+  { writes, cookie, isDropped }: Plan,
+): Promise<string | undefined | typeof CONFLICT> {
+  const { settings } = committer;
+  const { onEvent } = settings;
+  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
+  if (!(await putAll(committer, draft, writes, signed?.state))) return CONFLICT;
+  const token = found?.token;
+  const isTrimmed = typeof cookie === "object" && cookie.state !== signed?.state;
+  if (isDropped || isTrimmed)
+    onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
+  if (signed === undefined) return cookie === "delete" ? deleteCookie(settings.cookie) : undefined;
+  const { state, bytes, text } = signed;
+  if (token?.isCurrentKey === false) onEvent({ type: "rotated", id: token.state.id });
+  const bytesBefore = settings.cookie.name.length + (token?.text.length ?? 0);
+  if (bytes >= NEAR_LIMIT && bytesBefore < NEAR_LIMIT) {
+    onEvent({ type: "near-limit", id: state.id, bytes });
+  }
+  const maxAge = state.permanent ? state.expiresAt - Math.floor(now / 1000) : undefined;
+  return setCookie(settings.cookie, text, maxAge);
+}
+
+/** Whether all writes took effect: it stops at the first that found something else. */
+async function putAll(
+  { settings, store }: Committer,
+  draft: Draft,
+  writes: readonly Write[],
+  signed: State | undefined,
+): Promise<boolean> {
+  if (settings.store === null) return true;
+  const { audience } = settings.cookie;
+  // All texts come first, since a record that is too large must change nothing.
+  const texts = writes.map(({ next, ...write }) => ({
+    ...write,
+    text: typeof next === "string" ? next : writeRecord(signed ?? next, audience),
+  }));
+  for (const { key, previous, text, ttl } of texts) {
+    // The answer may be lost though the store took it.
+    const { attempts } = draft;
+    const isOwn = previous !== undefined && attempts.has(previous);
+    draft.attempts = new Map(attempts).set(text, isOwn ? attempts.get(previous) : previous);
+    if (!(await store.replace(key, previous, text, ttl))) return false;
+  }
+  return true;
+}
+
+/** Signs a state. Where the cookie would grow too large, the oldest flashes go first. */
+async function sign(
+  { settings, tokens }: Committer,
+  state: State,
+): Promise<{ readonly state: State; readonly text: string; readonly bytes: number }> {
+  const { cookie, dataIn, onEvent } = settings;
+  const hasData = dataIn === "cookie";
+  const data = hasData ? await shortenData(writeData(state.data)) : undefined;
+  for (let fitting = state; ; fitting = { ...fitting, flashes: fitting.flashes.slice(1) }) {
+    const claims = writeClaims(fitting, cookie.audience, data);
+    const bytes = cookie.name.length + tokenLength(claims);
+    if (bytes <= COOKIE_LIMIT) {
+      return { state: fitting, text: await tokens.sign(claims, fitting, hasData), bytes };
+    }
+    if (fitting.flashes.length > 0) continue;
+    onEvent({ type: "too-large", id: state.id, bytes });
+    throw new SessionTooLargeError("cookie", bytes, COOKIE_LIMIT, state.data);
+  }
 }

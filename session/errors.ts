@@ -1,17 +1,19 @@
 /** What can go wrong in a session, as a code that never changes its meaning. */
 export type SessionErrorCode =
-  /** An option of `createSessions` is missing or wrong. Thrown at start-up. */
+  /** An option of `createSessions` or of a store is missing or wrong. Thrown at start-up. */
   | "ERR_SESSION_OPTIONS"
   /** The session was changed after its response was made. */
   | "ERR_SESSION_COMMITTED"
   /** A value that a session cannot carry. */
   | "ERR_SESSION_VALUE"
-  /** The cookie would be larger than browsers accept. */
+  /** The cookie would be larger than browsers accept, or the record larger than stores take. */
   | "ERR_SESSION_TOO_LARGE"
+  /** The session has no subject, and the call needs one. */
+  | "ERR_SESSION_SUBJECT"
   /** The store failed, or did not answer in time. */
   | "ERR_SESSION_STORE";
 
-/** The base of every error that this library throws: look at `code`, not at the message. */
+/** The base of every error that this library throws. Test its `code`, not its message. */
 export class SessionError extends Error {
   override readonly name: string = "SessionError";
   readonly code: SessionErrorCode;
@@ -31,10 +33,10 @@ export class SessionOptionsError extends SessionError {
   }
 }
 
-/** A change that came after `commit`, and so could not reach the browser. */
+/** A change that came after `commit`, too late to reach the browser. */
 export class SessionCommittedError extends SessionError {
   override readonly name = "SessionCommittedError";
-  /** The session's key that was to be changed, or the method where no key was named. */
+  /** The key that was to be changed, or what else the call would have changed. */
   readonly key: string;
 
   constructor(action: string, key: string) {
@@ -47,7 +49,7 @@ export class SessionCommittedError extends SessionError {
   }
 }
 
-/** A value that JSON and our tags cannot carry, at `path` such as `cart[2].price`. */
+/** A value that JSON and our tags cannot carry, at `path`, such as `cart[2].price`. */
 export class SessionValueError extends SessionError {
   override readonly name = "SessionValueError";
   readonly path: string;
@@ -58,28 +60,33 @@ export class SessionValueError extends SessionError {
   }
 }
 
-/** The bytes that one key of a session takes. */
-export interface KeySize {
-  readonly key: string;
-  readonly bytes: number;
-}
-
-/** A cookie of more than `limit` bytes, name and value together (RFC 6265bis §5.6). */
+/**
+ * A cookie of more than 4,096 bytes, name and value together (RFC 6265bis §5.6), or a record of
+ * more than 1 MiB in the store.
+ */
 export class SessionTooLargeError extends SessionError {
   override readonly name = "SessionTooLargeError";
-  /** The bytes that the cookie's name and value would take together. */
+  /** The bytes that the cookie's name and value, or the record, would take. */
   readonly bytes: number;
   readonly limit: number;
-  /** Every key with its bytes as JSON, the largest first. */
-  readonly keys: readonly KeySize[];
+  /** Every key with the bytes of its JSON, the largest first. */
+  readonly keys: readonly { readonly key: string; readonly bytes: number }[];
 
-  constructor(bytes: number, limit: number, keys: readonly KeySize[]) {
+  constructor(
+    what: "cookie" | "record",
+    bytes: number,
+    limit: number,
+    data: ReadonlyMap<string, string>,
+  ) {
+    const encoder = new TextEncoder();
+    const keys = Array.from(data, ([key, text]) => ({ key, bytes: encoder.encode(text).length }));
+    keys.sort((one, other) => other.bytes - one.bytes);
     const largest = keys.slice(0, 3).map(({ key, bytes }) => `${JSON.stringify(key)} ${bytes}`);
     super(
       "ERR_SESSION_TOO_LARGE",
-      `Cannot send the session cookie: it takes ${bytes} bytes and browsers drop more than ${limit}` +
+      `Cannot send the session ${what}: it takes ${bytes} bytes, and the limit is ${limit}` +
         (largest.length === 0 ? "" : ` (largest keys: ${largest.join(", ")})`) +
-        `. Keep less in the session, or use dataIn: "store"`,
+        `. Keep less in the session${what === "cookie" ? `, or use dataIn: "store"` : ""}`,
     );
     this.bytes = bytes;
     this.limit = limit;
@@ -87,14 +94,14 @@ export class SessionTooLargeError extends SessionError {
   }
 }
 
-/** The store failed or was too slow: the request can be tried again. */
+/** The store failed or was too slow. The request can be tried again. */
 export class SessionStoreError extends SessionError {
   override readonly name = "SessionStoreError";
 
   constructor(state: string, options?: ErrorOptions) {
     super(
       "ERR_SESSION_STORE",
-      `Cannot reach the session store: ${state}. Try the request again`,
+      `Cannot use the session store: ${state}. Try the request again`,
       options,
     );
   }

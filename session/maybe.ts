@@ -1,33 +1,42 @@
-/** A value that is there at once, or a promise of it: for paths that are mostly synchronous. */
+/** A value, or a promise of one, for paths that are mostly synchronous. */
 export type MaybePromise<T> = T | Promise<T>;
 
 /**
- * Calls `next` with the value, at once where it is there already. No promise is made for a value
- * that is not one, because making and awaiting one costs more than reading a session.
+ * Whether the value is a promise: anything with a `then`. Hosts replace `globalThis.Promise`, and
+ * another realm has a `Promise` of its own, so `instanceof` would miss some.
+ */
+export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}
+
+/**
+ * Calls `next` with the value: at once where there is no promise to wait for, because making and
+ * awaiting one costs more than reading a session.
  */
 export function chain<T, U>(
   value: MaybePromise<T>,
   next: (value: T) => MaybePromise<U>,
 ): MaybePromise<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
+  return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 
 /**
- * What the promise comes to, or a rejection with the error of `onLate` where that takes more than
- * so many milliseconds. What the promise comes to afterwards is ignored.
+ * Settles as the promise does, or rejects with `onLate()` after so many milliseconds. What the
+ * promise does after that is ignored.
  */
 export function within<T>(
-  promise: Promise<T>,
+  promise: PromiseLike<T>,
   milliseconds: number,
   onLate: () => Error,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(onLate()), milliseconds);
-    void promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    void Promise.resolve(promise)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
   });
-}
-
-/** What is left of the time to wait, in milliseconds. */
-export interface Patience {
-  left: number;
 }

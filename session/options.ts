@@ -2,8 +2,7 @@ import { type Cookie, type CookieOptions, createCookie } from "./cookie/attribut
 import { SessionOptionsError } from "./errors.ts";
 import { checkSecrets, type Secret } from "./token/keys.ts";
 import type { MaybePromise } from "./maybe.ts";
-import type { DataIn } from "./record.ts";
-import type { ValuesOf } from "./session.ts";
+import type { ValuesOf } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { memoryStore } from "./stores/memory.ts";
 import type { Rejection } from "./token/token.ts";
@@ -44,7 +43,10 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   readonly secretKeyFallbacks?: Secret | readonly Secret[];
   /** The cookie's name and attributes. */
   readonly cookie?: CookieOptions;
-  /** Seconds from a session's start to its end, whatever happens. 30 days by default. */
+  /**
+   * Seconds from a session's start to its end, whatever happens. 30 days by default, at most 400 days.
+   * A session keeps the times that it began with.
+   */
   readonly lifetime?: number;
   /**
    * An unused session ends between half of this and this many seconds after its last use. 7 days by
@@ -58,10 +60,16 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly store?: Store | null;
   /**
-   * Where the data lives. `"cookie"` by default; with `"store"` the cookie holds the id alone, and
-   * the data is neither limited to 4 kB nor seen by who holds the cookie.
+   * Milliseconds that each call of the store may take, and after which a commit that others disturb
+   * gives up. 250 by default, at most 10,000. A store in another region needs more.
    */
-  readonly dataIn?: DataIn;
+  readonly storeTimeout?: number;
+  /**
+   * Where the data lives. `"cookie"` by default. With `"store"` the cookie holds the claims alone:
+   * the data may be larger than 4 kB, and whoever holds the cookie can't read it. Either may be
+   * switched to the other, and nobody is signed out by it.
+   */
+  readonly dataIn?: "cookie" | "store";
   /**
    * Asked for the data of another system's session where no token of ours came: the session starts
    * with what it gives. None by default.
@@ -77,23 +85,25 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
 }
 
 /** The options with their defaults, checked. */
-export interface Settings<Data extends object> {
+export interface Settings extends Readonly<
+  Required<
+    Pick<
+      SessionOptions,
+      "lifetime" | "idleTimeout" | "store" | "storeTimeout" | "dataIn" | "onEvent" | "now"
+    >
+  >
+> {
   readonly secrets: readonly Uint8Array<ArrayBuffer>[];
   readonly cookie: Cookie;
-  readonly lifetime: number;
-  readonly idleTimeout: number;
-  readonly store: Store | null;
-  readonly dataIn: DataIn;
-  readonly adopt: SessionOptions<Data>["adopt"];
-  readonly onEvent: (event: SessionEvent) => void;
-  readonly now: () => number;
 }
 
 const DAY = 24 * 60 * 60;
 const DEFAULT_LIFETIME = 30 * DAY;
 const DEFAULT_IDLE_TIMEOUT = 7 * DAY;
-/** A century: dates and stores count that far. */
-const LONGEST = 36_500 * DAY;
+/** Browsers keep no cookie for longer. */
+const LONGEST = 400 * DAY;
+const DEFAULT_STORE_TIMEOUT = 250;
+const LONGEST_STORE_TIMEOUT = 10_000;
 
 /** Every option there is: one that is written wrong is not taken for one that is left out. */
 const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
@@ -103,6 +113,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "lifetime",
   "idleTimeout",
   "store",
+  "storeTimeout",
   "dataIn",
   "adopt",
   "onEvent",
@@ -110,28 +121,35 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
 ]);
 
 /** Checks the options once. Throws `SessionOptionsError`. */
-export function checkOptions<Data extends object>(options: SessionOptions<Data>): Settings<Data> {
-  if (!isObject(options))
-    throw new SessionOptionsError("Cannot use the options: they are no object");
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) fail(name, "there is no option of that name");
+export function checkOptions<Data extends object>(options: SessionOptions<Data>): Settings {
+  if (!isObject(options)) {
+    throw new SessionOptionsError(
+      `Cannot use the options: expected an object, got ${options === null ? "null" : `a ${typeof options}`}`,
+    );
   }
-  const { dataIn = "cookie", now = Date.now, adopt, onEvent = ignore } = options;
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) fail(name, `there is no such option, only ${[...NAMES].join(", ")}`);
+  }
   const secrets = checkSecrets(options.secretKey, options.secretKeyFallbacks);
   const { lifetime = DEFAULT_LIFETIME } = options;
-  checkSeconds("lifetime", lifetime);
   const { idleTimeout = Math.min(DEFAULT_IDLE_TIMEOUT, lifetime) } = options;
-  checkSeconds("idleTimeout", idleTimeout);
-  if (dataIn !== "cookie" && dataIn !== "store") fail("dataIn", `it is "cookie" or "store"`);
-  for (const [name, value] of Object.entries({ now, onEvent, adopt })) {
-    const isLeftOut = name === "adopt" && value === undefined;
-    if (typeof value !== "function" && !isLeftOut) fail(name, "it is no function");
-  }
+  const { storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
+  checkNumber("lifetime", lifetime, "seconds", LONGEST);
+  checkNumber("idleTimeout", idleTimeout, "seconds", LONGEST);
+  checkNumber("storeTimeout", storeTimeout, "milliseconds", LONGEST_STORE_TIMEOUT);
+  const { now = Date.now, onEvent = ignore, adopt } = options;
+  checkFunction("now", now);
+  checkFunction("onEvent", onEvent);
+  if (adopt !== undefined) checkFunction("adopt", adopt);
   const store = options.store === undefined ? memoryStore({ now }) : options.store;
   if (store !== null && (typeof store.get !== "function" || typeof store.replace !== "function")) {
-    fail("store", "it lacks get or replace");
+    fail("store", "must have get and replace, or be null");
   }
-  if (store === null && dataIn === "store") fail("dataIn", `"store" asks for a store`);
+  const { dataIn = "cookie" } = options;
+  if (dataIn !== "cookie" && dataIn !== "store") {
+    fail("dataIn", `must be "cookie" or "store", got ${JSON.stringify(dataIn)}`);
+  }
+  if (store === null && dataIn === "store") fail("dataIn", `"store" needs a store, got null`);
   const cookie = createCookie(options.cookie);
   return Object.freeze({
     secrets,
@@ -139,8 +157,8 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     lifetime,
     idleTimeout,
     store,
+    storeTimeout,
     dataIn,
-    adopt,
     onEvent,
     now,
   });
@@ -150,10 +168,13 @@ function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
-function checkSeconds(name: string, seconds: number): void {
-  if (!Number.isSafeInteger(seconds) || seconds < 1 || seconds > LONGEST) {
-    fail(name, `it is no whole number of seconds from 1 to ${LONGEST}`);
-  }
+function checkNumber(name: string, value: unknown, unit: string, most: number): void {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return;
+  fail(name, `must be a whole number of ${unit} from 1 to ${most}, got ${String(value)}`);
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") fail(name, `must be a function, got a ${typeof value}`);
 }
 
 function fail(name: string, state: string): never {

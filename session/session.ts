@@ -1,93 +1,120 @@
-import { type Flash, latestFlashes, nameOf } from "./entries.ts";
-import { SessionCommittedError, SessionValueError } from "./errors.ts";
-import { check } from "./token/json.ts";
 import {
+  addFlash,
   assign,
   changesOf,
-  checkSubject,
-  isFirst,
-  isModified,
-  NO_ENTRIES,
+  createDraft,
+  discard,
+  type Draft,
+  hasChanges,
   read,
   remove,
-  type SessionState,
+  take,
   valuesOf,
-  waiting,
+  waitingFlashes,
+} from "./changes.ts";
+import { SessionCommittedError, SessionError, SessionValueError } from "./errors.ts";
+import type { Settings } from "./options.ts";
+import type { Found } from "./record.ts";
+import {
+  beginTimes,
+  type Flash,
+  type KeyOf,
+  type State,
+  type Times,
+  type ValueOf,
+  type ValuesOf,
 } from "./state.ts";
+import { check } from "./token/json.ts";
 import { randomId } from "./token/token.ts";
 
-/** The keys of `Data` that are strings: the others are never stored. */
-export type KeyOf<Data extends object> = keyof Data & string;
-/** The value of a key, which is never undefined: such a key is not there. */
-export type ValueOf<Data extends object, Key extends KeyOf<Data>> = Exclude<Data[Key], undefined>;
-
-/** Values for some keys of `Data`. */
-export type ValuesOf<Data extends object> = {
-  readonly [Key in KeyOf<Data>]?: ValueOf<Data, Key>;
-};
-
-/** What a handler's session is from the inside. Not part of the public surface. */
-export let stateOf: <Data extends object>(session: Session<Data>) => SessionState;
+/** The inside of a handler's session, for `commit`. Not part of the public surface. */
+export let draftOf: <Data extends object>(session: Session<Data>) => Draft;
 
 /** Makes the session that a handler gets. */
-export function createSession<Data extends object>(state: SessionState): Session<Data> {
-  return new Session(state);
+export function createSession<Data extends object>(
+  settings: Settings,
+  found?: Found,
+): Session<Data> {
+  return new Session(createDraft(settings, found));
+}
+
+/** Throws `SessionValueError` for what is not the name of a subject. */
+export function checkSubject(subject: unknown): asserts subject is string {
+  if (typeof subject !== "string" || subject === "") {
+    const got = subject === "" ? "an empty one" : `a value of type ${typeof subject}`;
+    throw new SessionValueError(
+      "subject",
+      `it must be a string with at least one character, got ${got}`,
+    );
+  }
+  // In UTF-8, and so in the store's key, all such names would be one.
+  if (!subject.isWellFormed()) {
+    throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
+  }
 }
 
 /**
  * A visitor's values by key: what a handler gets, with a Map's verbs and Flask's.
  *
  * A change deep inside a value is a change, with no flag to set. Everything that was changed when
- * the handler returns is committed; after that every change throws `SessionCommittedError`, and
- * reading goes on. (A change deep inside a value that comes after the commit can't be seen.)
+ * the handler returns is committed. After that every change throws `SessionCommittedError`, and
+ * reading goes on. (A change deep inside a value that comes after the commit cannot be noticed.)
  *
  * The overloads carry the types: what a cookie holds under a key is what a handler of the same app
  * put there, which the signature shows and no check at run time could.
  */
 export class Session<Data extends object = Record<string, unknown>> {
-  readonly #state: SessionState;
+  readonly #draft: Draft;
 
   static {
-    stateOf = (session) => session.#state;
+    draftOf = (session) => session.#draft;
   }
 
   /** Sessions come from `open` and `handler`. */
-  constructor(state: SessionState) {
-    this.#state = state;
+  constructor(draft: Draft) {
+    this.#draft = draft;
+    // `session.username = "admin"` throws, where it would be lost without a word.
+    Object.preventExtensions(this);
   }
 
-  /** The session's id: 128 random bits in base64url. A new session has one before it is kept. */
+  /**
+   * The session's id: 128 random bits in base64url. After `signIn`, `regenerate` and `destroy` it is
+   * the new one.
+   */
   get id(): string {
-    const state = this.#touch();
-    return (state.id ??= randomId());
+    const draft = this.#touch();
+    const given = this.#given();
+    const hasMoved = given === undefined || draft.hasNewId;
+    return hasMoved ? (draft.newId ??= randomId()) : given.id;
   }
 
-  /** Whether the request came without a session that is still good. */
+  /** The first 12 characters of the id, for logs and lists. */
+  get ref(): string {
+    return this.id.slice(0, 12);
+  }
+
+  /** Whether the request came without a good session. */
   get isNew(): boolean {
-    return this.#touch().opened === undefined;
+    return this.#touch().found?.kind !== "live";
   }
 
   /** Whether this request changed anything so far. */
   get isModified(): boolean {
-    const state = this.#touch();
-    return isModified(state, changesOf(state));
-  }
-
-  /** When the session started: at its first write, or when its subject was set. */
-  get startedAt(): Date {
-    const state = this.#touch();
-    return new Date(state.opened === undefined ? state.openedAt : state.opened.startedAt * 1000);
+    return hasChanges(changesOf(this.#touch()));
   }
 
   /** When the session ends unless it is used before. */
   get expiresAt(): Date {
-    const { opened, openedAt, settings } = this.#touch();
-    const seconds = Math.min(settings.idleTimeout, settings.lifetime);
-    return new Date(opened === undefined ? openedAt + seconds * 1000 : opened.endsAt * 1000);
+    return new Date(this.#times().expiresAt * 1000);
+  }
+
+  /** When the session ends at the latest: `lifetime` after its start, or after the login. */
+  get endsAt(): Date {
+    return new Date(this.#times().endsAt * 1000);
   }
 
   /**
-   * Whether the cookie outlives the browser. False by default: then it goes when the browser
+   * Whether the cookie outlives the browser. False by default: the cookie goes when the browser
    * closes. `lifetime` and `idleTimeout` hold in either case.
    */
   get permanent(): boolean {
@@ -98,24 +125,17 @@ export class Session<Data extends object = Record<string, unknown>> {
     this.#change("set", "permanent").permanent = permanent;
   }
 
-  /**
-   * Whose session it is, for `endAll`: the `sub` claim. Set it at login. Another subject than the
-   * present one clears the data and the flashes of the first, and the session's `lifetime` starts
-   * anew.
-   */
+  /** Who is signed in, by `signIn`: the `sub` claim. */
   get subject(): string | undefined {
-    return this.#touch().subject;
+    return this.#touch().signedIn ?? this.#given()?.login?.subject;
   }
 
-  set subject(subject: string | undefined) {
-    const state = this.#change("set", "subject");
-    if (subject !== undefined) checkSubject(subject);
-    if (state.subject !== undefined && subject !== state.subject) {
-      valuesOf(state).clear();
-      this.takeFlashes();
-    }
-    state.subject = subject;
-    state.isSubjectSet = true;
+  /** When the subject signed in: the `auth_time` claim. Undefined where nobody is signed in. */
+  get authenticatedAt(): Date | undefined {
+    const { signedIn } = this.#touch();
+    const seconds =
+      signedIn === undefined ? this.#given()?.login?.authenticatedAt : this.#times().issuedAt;
+    return seconds === undefined ? undefined : new Date(seconds * 1000);
   }
 
   /** How many keys there are. */
@@ -136,8 +156,8 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Whether `key` is there. */
   has(key: KeyOf<Data>): boolean {
-    const state = this.#touch();
-    return state.values === undefined ? state.base.has(nameOf(key)) : state.values.has(key);
+    const { base, values } = this.#touch();
+    return values === undefined ? base.data.has(key) : values.has(key);
   }
 
   /** Sets `key`. Throws `SessionValueError` for what JSON and our tags can't carry, and undefined. */
@@ -157,28 +177,27 @@ export class Session<Data extends object = Record<string, unknown>> {
     fallback: Fallback,
   ): ValueOf<Data, Key> | Fallback;
   pop(key: string, fallback?: unknown): unknown {
-    const state = this.#change("pop", key);
-    const value = read(state, key);
-    remove(state, key);
-    return value === undefined ? fallback : value;
+    const draft = this.#change("pop", key);
+    const value = valuesOf(draft).get(key);
+    return remove(draft, key) ? value : fallback;
   }
 
   /** The value of `key`, which is set to `value` first where it is missing. */
   setDefault<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): ValueOf<Data, Key>;
   setDefault(key: string, value: unknown): unknown {
-    const state = this.#change("set", key);
-    const present = read(state, key);
+    const draft = this.#change("set", key);
+    const present = read(draft, key);
     if (present !== undefined) return present;
-    assign(state, key, value);
+    assign(draft, key, value);
     return value;
   }
 
-  /** Sets every key of `values`. */
+  /** Sets every key of `values`, or none where one of them can't be stored. */
   update(values: ValuesOf<Data>): void;
   update(values: Readonly<Record<string, unknown>>): void {
-    const state = this.#change("update", Object.keys(values).join(", "));
+    const draft = this.#change("update", Object.keys(values).join(", "));
     for (const [key, value] of Object.entries(values)) check(value, key);
-    for (const [key, value] of Object.entries(values)) assign(state, key, value);
+    for (const [key, value] of Object.entries(values)) assign(draft, key, value);
   }
 
   /** Removes every key. Flashes, `permanent` and `subject` stay: `destroy` ends them as well. */
@@ -187,18 +206,19 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /** The keys, in the order they were first set, but for those that are whole numbers. */
-  keys(): IterableIterator<KeyOf<Data>>;
-  keys(): IterableIterator<unknown> {
+  keys(): IterableIterator<string> {
     return valuesOf(this.#touch()).keys();
   }
 
-  /** The keys with their values. */
-  entries(): IterableIterator<{ [Key in KeyOf<Data>]: [Key, ValueOf<Data, Key>] }[KeyOf<Data>]>;
-  entries(): IterableIterator<unknown> {
+  /**
+   * The keys with their values. A session may hold more keys than `Data` has, so their types are
+   * wide: take a value of a known type by `get`.
+   */
+  entries(): IterableIterator<[string, unknown]> {
     return valuesOf(this.#touch()).entries();
   }
 
-  [Symbol.iterator](): ReturnType<Session<Data>["entries"]> {
+  [Symbol.iterator](): IterableIterator<[string, unknown]> {
     return this.entries();
   }
 
@@ -208,77 +228,111 @@ export class Session<Data extends object = Record<string, unknown>> {
     return Object.fromEntries(valuesOf(this.#touch()));
   }
 
-  /** Leaves a message for the next page that takes it. At most 20 wait, the oldest goes first. */
+  /** Leaves a message for the next page that takes it. At most 20 wait: the oldest goes first. */
   flash(message: string, category = "message"): void {
-    const state = this.#change("flash", category);
+    const draft = this.#change("flash", category);
     if (typeof message !== "string" || typeof category !== "string") {
-      throw new SessionValueError("flash", "message and category are to be strings");
+      const got = `${typeof message} and ${typeof category}`;
+      throw new SessionValueError("flash", `message and category must be strings, got ${got}`);
     }
-    const flash = { category, message };
-    state.addedFlashes = [...state.addedFlashes, flash];
-    state.flashes = latestFlashes([...waiting(state), flash]);
+    addFlash(draft, { category, message });
   }
 
   /** The flashes that wait, oldest first. Looking takes nothing. */
   get flashes(): readonly Flash[] {
-    return [...waiting(this.#touch())];
+    return [...waitingFlashes(this.#touch())];
   }
 
-  /** Takes the flashes that wait, or those of one category: the others wait on. */
+  /**
+   * Takes the flashes that wait, or those of one category: the others wait on. After the commit, as
+   * in a streamed body, it gives them and takes nothing, with the event `late-write`.
+   */
   takeFlashes(category?: string): readonly Flash[] {
-    const state = this.#touch();
-    const isTaken = (flash: Flash): boolean =>
-      category === undefined || flash.category === category;
-    const taken = waiting(state).filter(isTaken);
+    const draft = this.#touch();
+    const waiting = waitingFlashes(draft);
+    const taken = waiting.filter((flash) => category === undefined || flash.category === category);
     if (taken.length === 0) return taken;
-    this.#change("take flashes of", category ?? "all categories");
-    state.flashes = waiting(state).filter((flash) => !isTaken(flash));
-    const added = state.addedFlashes;
-    state.addedFlashes = added.filter((flash) => !taken.includes(flash));
-    const old = taken.filter((flash) => !added.includes(flash));
-    state.takenFlashes = [...state.takenFlashes, ...old];
+    if (draft.committed === undefined) take(draft, taken);
+    else this.#reportLateWrite();
     return taken;
   }
 
   /**
-   * Gives the same data a new id and ends the old one, everywhere at once. Call it at login, so that
-   * an id that somebody else knew or planted is worth nothing (session fixation).
+   * Signs in: the one call of a login. The session gets a new id and the old one ends, so that an id
+   * that somebody else knew or planted is worth nothing (session fixation). `lifetime` starts now.
+   * What a visitor left is kept, another subject's data is cleared.
+   *
+   * Throws `SessionValueError` where `subject` is not a string of at least one character.
    */
+  signIn(subject: string): void {
+    const draft = this.#change("sign in", "subject");
+    checkSubject(subject);
+    const present = this.subject;
+    if (present !== undefined && present !== subject) discard(draft);
+    draft.signedIn = subject;
+    this.#renew(draft);
+  }
+
+  /** Gives the same data a new id and ends the old one, everywhere at once. The end does not move. */
   regenerate(): void {
-    const state = this.#change("regenerate", "the session");
-    state.id = randomId();
-    state.isRegenerated = true;
+    this.#renew(this.#change("regenerate", "the session"));
   }
 
   /**
-   * Ends the session, everywhere at once, and removes its data. What is set afterwards begins a
-   * session with a new id; flashes that nobody saw yet go on in it.
+   * Ends the session, everywhere at once, and removes its data and its waiting flashes. What is set or
+   * flashed afterwards begins a session with a new id.
    */
   destroy(): void {
-    const state = this.#change("destroy", "the session");
-    state.addedFlashes = waiting(state);
-    state.takenFlashes = [];
-    state.base = NO_ENTRIES;
-    state.values = undefined;
-    valuesOf(state);
-    state.permanent = false;
-    state.subject = undefined;
-    state.isSubjectSet = false;
-    state.id = randomId();
-    state.isDestroyed = true;
+    const draft = this.#change("destroy", "the session");
+    discard(draft);
+    draft.isDestroyed = true;
   }
 
-  #touch(): SessionState {
-    this.#state.isTouched = true;
-    return this.#state;
+  #renew(draft: Draft): void {
+    draft.hasNewId = true;
+    draft.newId = undefined;
   }
 
-  #change(action: string, key: string): SessionState {
-    const state = this.#touch();
-    if (state.isCommitted) {
-      if (isFirst(state, "late-write")) state.settings.onLateWrite((state.id ??= randomId()));
-      throw new SessionCommittedError(action, key);
-    }
-    return state;
+  /** The session that the request still has from before. */
+  #given(): State | undefined {
+    const { found, isDestroyed } = this.#touch();
+    return found?.kind === "live" && !isDestroyed ? found.state : undefined;
   }
+
+  #times(): Times {
+    const { settings, signedIn } = this.#touch();
+    const given = signedIn === undefined ? this.#given() : undefined;
+    return given ?? beginTimes(settings.now(), settings);
+  }
+
+  #touch(): Draft {
+    this.#draft.isTouched = true;
+    return this.#draft;
+  }
+
+  #change(action: string, key: string): Draft {
+    const draft = this.#touch();
+    if (draft.committed === undefined) return draft;
+    this.#reportLateWrite();
+    throw new SessionCommittedError(action, key);
+  }
+
+  #reportLateWrite(): void {
+    if (this.#draft.hasReportedLateWrite) return;
+    this.#draft.hasReportedLateWrite = true;
+    this.#draft.settings.onEvent({ type: "late-write", id: this.id });
+  }
+}
+
+/** Asks that the commit end all other sessions of this session's subject. */
+export function endOthersOf<Data extends object>(session: Session<Data>): void {
+  const { subject } = session;
+  if (subject === undefined) {
+    throw new SessionError(
+      "ERR_SESSION_SUBJECT",
+      "Cannot end the other sessions: this one has no subject. Call signIn first",
+    );
+  }
+  session.regenerate();
+  draftOf(session).endedOthersOf = subject;
 }

@@ -1,15 +1,21 @@
-import { commitState } from "./commit.ts";
-import { cookieValues } from "./cookie/attributes.ts";
-import type { Snapshot, VerifiedToken } from "./entries.ts";
-import { SessionOptionsError, SessionStoreError } from "./errors.ts";
-import { chain, type MaybePromise, type Patience } from "./maybe.ts";
-import { checkOptions, type SessionOptions } from "./options.ts";
-import { WINDOW } from "./record.ts";
-import { createRecords, STORE_DEADLINE, type View } from "./records.ts";
+import { type Committer, commitDraft } from "./commit.ts";
+import { LONGEST } from "./decide.ts";
+import { cookieValues } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
-import { createSession, type Session, stateOf } from "./session.ts";
-import { checkSubject, createState, type Origin } from "./state.ts";
-import { createTokens, randomId, type Rejection, subjectKey } from "./token/token.ts";
+import { SessionOptionsError, SessionStoreError } from "./errors.ts";
+import { chain, isPromise, type MaybePromise } from "./maybe.ts";
+import { checkOptions, type SessionOptions } from "./options.ts";
+import { type Found, find, writeGeneration } from "./record.ts";
+import { checkSubject, createSession, draftOf, endOthersOf, type Session } from "./session.ts";
+import type { Storable } from "./state.ts";
+import { guarded, NO_STORE } from "./stores/guarded.ts";
+import {
+  createTokens,
+  generationKey,
+  randomId,
+  type Rejection,
+  type VerifiedToken,
+} from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<
@@ -23,34 +29,50 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Makes a fetch handler of one that takes a session. What `handler` changed is committed when it
    * returns, whatever the response's status; when it throws, nothing is. Where the store is down it
-   * answers 503 with `Retry-After`. Further arguments, such as Bun's server, come through.
+   * answers 503 with `Retry-After`. Of nested handlers of one request the outermost commits. Further
+   * arguments, such as Bun's server, come through.
    */
   handler<Incoming extends Request = Request, Rest extends unknown[] = []>(
     handler: SessionHandler<Data, Incoming, Rest>,
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
-   * The request's session. Whatever a client sent gives one: an empty, new session where there is no
-   * good cookie. Rejects, or throws, with `SessionStoreError`, and with what `adopt` and `onEvent`
-   * throw.
+   * The request's session: the same one however often it is asked for. Whatever a client sent gives
+   * one: an empty, new session where there is no good cookie. Throws or rejects with
+   * `SessionStoreError`, and with what `adopt` and `onEvent` throw.
    */
   open(request: Request): MaybePromise<Session<Data>>;
   /**
-   * Puts down what was changed and gives the response for it, a copy where it gets a `Set-Cookie`.
-   * From then on the session is read-only. A second commit puts the same on another response, and
-   * gives the first one's back as it is.
+   * Commits what was changed and gives the response for it, a copy where it gets a `Set-Cookie`. From
+   * then on the session is read-only. A second commit puts the same line on another response. After
+   * one that failed the session can be changed and committed again.
    */
   commit(session: Session<Data>, response: Response): MaybePromise<Response>;
   /**
    * Ends every session of the subject, everywhere at once. Rejects with `SessionStoreError` where
-   * the store is down, with `SessionValueError` for what is no subject, and with
+   * the store is down, with `SessionValueError` for a subject that `signIn` would refuse, and with
    * `SessionOptionsError` without a store.
    */
   endAll(subject: string): Promise<void>;
+  /**
+   * Ends every other session of this session's subject, for a changed password. This one goes on with
+   * its data under a new id. Takes effect when this session is committed. Throws
+   * `SessionOptionsError` without a store, and `SessionError` without a subject.
+   */
+  endOthers(session: Session<Data>): void;
+}
+
+/** One request's session, for everyone who opens it. */
+interface Opened<Data extends object> {
+  /** The `Cookie` header that it was opened with. */
+  readonly header: string | null;
+  readonly session: MaybePromise<Session<Data>>;
+  /** Whether a handler that will commit it is running. */
+  isInHandler: boolean;
 }
 
 /**
- * Two tokens hardly ever come together; more than these are somebody's try, and none is taken: who
- * put some before the user's own could push that out of sight, and their own session in its place.
+ * A browser rarely sends two cookies of one name. More than four is an attack, so we take none: some
+ * before the user's own could push that out of sight, and the attacker's into its place.
  */
 const CANDIDATES = 4;
 /** Seconds, for a store that comes back by itself. */
@@ -64,136 +86,186 @@ const RETRY_AFTER = "2";
  * const page = sessions.handler((request, session) => new Response(session.get("username", "Nobody")));
  * ```
  */
-export function createSessions<Data extends object = Record<string, unknown>>(
-  options: SessionOptions<Data>,
-): Sessions<Data> {
+export function createSessions<
+  Data extends { readonly [Key in keyof Data]: Storable<Data[Key]> } & object = Record<
+    string,
+    unknown
+  >,
+>(options: SessionOptions<Data>): Sessions<Data> {
   const settings = checkOptions(options);
-  const { cookie, lifetime, idleTimeout, store, dataIn, adopt, onEvent, now } = settings;
-  const tokens = createTokens({ ...settings, audience: cookie.name });
-  const records = createRecords(store, dataIn);
-  const committer = { settings, tokens, records, turns: new Map<string, Promise<unknown>>() };
-  const onLateWrite = (id: string): void => onEvent({ type: "late-write", id });
-  const sessionSettings = { lifetime, idleTimeout, now, onLateWrite };
-  const commits = new WeakMap<Session<Data>, MaybePromise<string | undefined>>();
+  const { cookie, storeTimeout, onEvent } = settings;
+  const { adopt } = options;
+  const tokens = createTokens({ ...settings, audience: cookie.audience });
+  const store = settings.store === null ? NO_STORE : guarded(settings.store, storeTimeout);
+  const committer: Committer = { settings, tokens, store, turns: new Map() };
+  const openedOf = new WeakMap<Headers, Opened<Data>>();
 
   function open(request: Request): MaybePromise<Session<Data>> {
-    const header = request.headers.get("cookie");
+    const { headers } = request;
+    const header = headers.get("cookie");
+    const known = openedOf.get(headers);
+    const isKnown = known !== undefined && known.header === header;
+    return isKnown ? known.session : openAnew(request, header).session;
+  }
+
+  function openAnew(request: Request, header: string | null): Opened<Data> {
+    const { headers } = request;
+    const opened = { header, session: openSession(request, header), isInHandler: false };
+    openedOf.set(headers, opened);
+    if (isPromise(opened.session)) opened.session.then(undefined, () => openedOf.delete(headers));
+    return opened;
+  }
+
+  function openSession(request: Request, header: string | null): MaybePromise<Session<Data>> {
     const values = header === null ? [] : cookieValues(header, cookie.name);
     const [first] = values;
     if (first === undefined) return openVisitor(request);
-    if (values.length === 1) {
-      return chain(tokens.verify(first), (result) =>
-        typeof result === "string" ? refuse(request, result) : openToken(result),
-      );
-    }
-    return openOneOf(request, values);
+    if (values.length > 1) return openOneOf(request, values);
+    return chain(tokens.verify(first), (token) =>
+      typeof token === "string" ? refuse(request, token) : chain(look(token), openFound),
+    );
   }
 
   function openVisitor(request: Request): MaybePromise<Session<Data>> {
-    const visitor = create({ kind: "new" });
-    return adopt === undefined
-      ? visitor
-      : chain(adopt(request), (data) => {
-          if (data !== undefined) visitor.update(data);
-          return visitor;
-        });
+    const visitor = createSession<Data>(settings);
+    if (adopt === undefined) return visitor;
+    return chain(adopt(request), (data) => {
+      if (data !== undefined) visitor.update(data);
+      return visitor;
+    });
   }
 
   function refuse(request: Request, reason: Rejection): MaybePromise<Session<Data>> {
     onEvent({ type: "rejected", reason });
-    // What is no token at all may be the other system's cookie, under the same name.
-    return reason === "malformed" ? openVisitor(request) : create({ kind: "new" });
+    // What is not a token at all may be the other system's cookie, under the same name.
+    return reason === "malformed" ? openVisitor(request) : createSession(settings);
   }
 
-  /** Of several cookies the one that verifies; of two of one session the newer; of two sessions none. */
+  /** What the store says of a cookie. */
+  function look(token: VerifiedToken): MaybePromise<Found> {
+    const { id, login } = token.state;
+    const keys = login === undefined ? [id] : [id, login.key];
+    return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
+  }
+
+  function openFound(found: Found): Session<Data> {
+    if (found.kind === "ended") {
+      const type = found.next === undefined ? "ended" : "superseded";
+      onEvent({ type, id: found.token.state.id });
+    }
+    return createSession(settings, found);
+  }
+
+  /** Of several cookies: ended ones do not count, and two live sessions make none. */
   async function openOneOf(request: Request, values: readonly string[]): Promise<Session<Data>> {
     if (values.length > CANDIDATES) return refuseAll();
     const results = await Promise.all(values.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
-    const [first, ...others] = verified.toSorted((one, other) => other.version - one.version);
-    if (first === undefined) {
+    if (verified.length === 0) {
       const reason = results.find((result) => typeof result === "string");
       return refuse(request, reason ?? "malformed");
     }
-    const isOne = others.every(({ id }) => id === first.id);
-    return isOne ? openToken(first) : refuseAll();
+    const all = await Promise.all(verified.map(async (token) => look(token)));
+    const live = all.filter(({ kind }) => kind === "live");
+    if (new Set(live.map(({ token }) => token.state.id)).size > 1) return refuseAll();
+    const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
+    return newest === undefined ? refuseAll() : openFound(newest);
   }
 
   function refuseAll(): Session<Data> {
     onEvent({ type: "ambiguous" });
-    return create({ kind: "new" });
-  }
-
-  function openToken(token: VerifiedToken): MaybePromise<Session<Data>> {
-    const patience = { left: STORE_DEADLINE };
-    return chain(records.view(token, patience), (view) => {
-      if (view.end !== undefined) return openEnded(token, view);
-      const version = Math.max(token.version, view.record?.version ?? 0);
-      return create({ kind: "live", token, present: view.present, version }, patience);
-    });
-  }
-
-  function openEnded(
-    { id }: Snapshot,
-    { end, since }: Exclude<View, { end: undefined }>,
-  ): Session<Data> {
-    onEvent({ type: end === "moved" ? "superseded" : "ended", id });
-    const isOvertaken = end === "moved" && now() < since + WINDOW * 1000;
-    return create(isOvertaken ? { kind: "overtaken", id } : { kind: "new" });
-  }
-
-  function create(origin: Origin, patience: Patience = { left: STORE_DEADLINE }): Session<Data> {
-    return createSession(createState(sessionSettings, origin, patience));
+    return createSession(settings);
   }
 
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
-    const state = stateOf(session);
-    const isAgain = state.isCommitted;
-    if (!isAgain) {
-      const line = commitState(committer, state);
-      state.isCommitted = true;
-      if (line === undefined) return withSession(response, state.isTouched, undefined);
-      commits.set(session, line);
-    }
-    return chain(commits.get(session), (line) => {
+    const draft = draftOf(session);
+    const isAgain = draft.committed !== undefined;
+    const { line } = (draft.committed ??= { line: commitDraft(committer, draft) });
+    if (isPromise(line)) line.then(undefined, () => (draft.committed = undefined));
+    return chain(line, (line) => {
       const isDone = isAgain && line !== undefined && hasLine(response, line);
-      return isDone ? response : withSession(response, state.isTouched, line);
+      return isDone ? response : withSession(response, draft.isTouched, line);
     });
   }
 
   function handler<Incoming extends Request, Rest extends unknown[]>(
     handle: SessionHandler<Data, Incoming, Rest>,
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response> {
-    function run(session: Session<Data>, request: Incoming, rest: Rest): MaybePromise<Response> {
-      return chain(handle(request, session, ...rest), (response) => commit(session, response));
+    function answer(
+      session: MaybePromise<Session<Data>>,
+      request: Incoming,
+      rest: Rest,
+      finish: (session: Session<Data>, response: Response) => MaybePromise<Response>,
+    ): MaybePromise<Response> {
+      return chain(session, (session) =>
+        chain(handle(request, session, ...rest), (response) => finish(session, checked(response))),
+      );
     }
+
     return (request, ...rest) => {
+      const header = request.headers.get("cookie");
+      const outer = openedOf.get(request.headers);
+      if (outer?.isInHandler === true && outer.header === header) {
+        return answer(outer.session, request, rest, (_session, response) => response);
+      }
+      let opened: Opened<Data> | undefined;
+      const leave = (): void => {
+        if (opened !== undefined) opened.isInHandler = false;
+      };
       try {
-        const opened = open(request);
-        const response =
-          opened instanceof Promise
-            ? opened.then((session) => run(session, request, rest))
-            : run(opened, request, rest);
-        return response instanceof Promise ? response.catch(answerStoreError) : response;
+        opened = openAnew(request, header);
+        opened.isInHandler = true;
+        const response = answer(opened.session, request, rest, commit);
+        if (isPromise(response)) return response.catch(answerStoreError).finally(leave);
+        leave();
+        return response;
       } catch (error) {
+        leave();
         return answerStoreError(error);
       }
     };
   }
 
   async function endAll(subject: string): Promise<void> {
-    if (store === null) {
-      throw new SessionOptionsError("Cannot end all sessions of a subject: there is no store");
-    }
     checkSubject(subject);
-    await records.setGeneration(await subjectKey(subject), randomId(), idleTimeout + 2 * WINDOW);
+    if (settings.store === null) failWithoutStore("all sessions of a subject");
+    const key = await generationKey(cookie.audience, subject);
+    const next = writeGeneration(key, randomId(), Math.floor(settings.now()));
+    const deadline = performance.now() + storeTimeout;
+    do {
+      const [previous] = await store.get([key]);
+      if (await store.replace(key, previous, next, LONGEST)) return;
+    } while (performance.now() < deadline);
+    throw new SessionStoreError("other requests kept ending the subject's sessions");
   }
 
-  return Object.freeze({ handler, open, commit, endAll });
+  function endOthers(session: Session<Data>): void {
+    if (settings.store === null) failWithoutStore("the other sessions");
+    endOthersOf(session);
+  }
+
+  return Object.freeze({ handler, open, commit, endAll, endOthers });
+}
+
+function failWithoutStore(what: string): never {
+  throw new SessionOptionsError(`Cannot end ${what}: there is no store. Give createSessions one`);
+}
+
+/** The newest cookie first. */
+function byVersion({ token: one }: Found, { token: other }: Found): number {
+  return other.state.version - one.state.version;
 }
 
 function hasLine(response: Response, line: string): boolean {
   return response.headers.getSetCookie().includes(line);
+}
+
+/** Whatever has a status and headers: another realm has a `Response` of its own. */
+function checked(response: unknown): Response;
+function checked(response: unknown): unknown {
+  if (typeof response === "object" && response !== null && "headers" in response) return response;
+  const got = response === null ? "null" : typeof response;
+  throw new TypeError(`Cannot answer the request: the handler gave ${got}, expected a Response`);
 }
 
 /** A visitor can try again; every other error is the application's. */

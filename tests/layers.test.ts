@@ -1,51 +1,4 @@
-import { expect, test } from "bun:test";
-
-/** A file imports only from layers of a lower number. */
-const LAYERS: readonly (readonly string[])[] = [
-  ["session/errors.ts", "session/maybe.ts"],
-  [
-    "session/origin.ts",
-    "session/entries.ts",
-    "session/token/cache.ts",
-    "session/token/deflate.ts",
-    "session/cookie/response.ts",
-    "routes/shared/html.ts",
-  ],
-  [
-    "session/cookie/attributes.ts",
-    "session/token/json.ts",
-    "session/token/keys.ts",
-    "session/stores/store.ts",
-    "session/record.ts",
-    "session/flask.ts",
-  ],
-  [
-    "session/state.ts",
-    "session/token/token.ts",
-    "session/testing/jar.ts",
-    "session/records.ts",
-    "session/stores/*.ts",
-  ],
-  ["session/session.ts"],
-  ["session/options.ts"],
-  ["session/write.ts"],
-  ["session/commit.ts"],
-  ["session/sessions.ts"],
-  ["session/mod.ts"],
-  ["session/testing/mod.ts"],
-  ["routes/shared/types.ts", "routes/shared/limit.ts", "routes/shared/address.ts"],
-  ["routes/shared/*.ts"],
-  ["routes/*.ts"],
-  ["routes/mod.ts"],
-  ["server.ts"],
-];
-
-const JOSE = new Set(["session/token/keys.ts", "session/token/token.ts"]);
-const RUNTIME_STORES = new Set([
-  "session/stores/sqlite.ts",
-  "session/stores/redis.ts",
-  "session/stores/postgres.ts",
-]);
+import { describe, expect, test } from "bun:test";
 
 const root = new URL("..", import.meta.url).pathname;
 const files = [
@@ -53,41 +6,138 @@ const files = [
   ...new Bun.Glob("server.ts").scanSync(root),
 ].toSorted();
 
-/** The layer whose list names the file, or else the one whose pattern holds it. */
-function layerOf(file: string): number {
-  const named = LAYERS.findIndex((layer) => layer.includes(file));
-  if (named !== -1) return named;
-  return LAYERS.findIndex((layer) => layer.some((name) => new Bun.Glob(name).match(file)));
+/** An import of a file by another, or of a package. Types count: they are read as well. */
+interface Import {
+  readonly file: string;
+  /** A file of ours, from the root, or the name of a package. */
+  readonly imported: string;
 }
 
-async function importsOf(file: string): Promise<string[]> {
+const FROM = /^(?:import|export)\b[^;]*?\bfrom "([^"]+)";$/gm;
+const OTHERS = /\bimport(?: |\()"([^"]+)"/g;
+
+async function importsOf(file: string): Promise<Import[]> {
   const source = await Bun.file(root + file).text();
-  const imports = source.matchAll(/^(?:import|export)\b[^;]*?\bfrom "([^"]+)";$/gm);
-  return Array.from(imports, ([, path]) => path ?? "");
+  const paths = [...source.matchAll(FROM), ...source.matchAll(OTHERS)].map(
+    ([, path]) => path ?? "",
+  );
+  return paths.map((path) => ({
+    file,
+    imported: path.startsWith(".") ? new URL(path, `file:///${file}`).pathname.slice(1) : path,
+  }));
 }
 
-function resolve(file: string, path: string): string {
-  return new URL(path, `file:///${file}`).pathname.slice(1);
+const imports: readonly Import[] = (await Promise.all(files.map(importsOf))).flat();
+
+function matches(path: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => new Bun.Glob(pattern).match(path));
 }
 
-test.each(files)("%s imports from lower layers alone", async (file) => {
-  const layer = layerOf(file);
-  expect(layer).not.toBe(-1);
-  for (const path of (await importsOf(file)).filter((path) => path.startsWith("."))) {
-    const imported = resolve(file, path);
-    expect(`${imported} ${layerOf(imported) < layer}`).toBe(`${imported} true`);
+/** The imports of the files of `from`. Throws where there are no such files: a rule of none holds. */
+function importsIn(from: string): readonly Import[] {
+  if (!files.some((file) => matches(file, [from]))) throw new Error(`There is no file ${from}`);
+  return imports.filter(({ file }) => matches(file, [from]));
+}
+
+function linesOf(found: readonly Import[]): string[] {
+  return found.map(({ file, imported }) => `${file} imports ${imported}`);
+}
+
+/** The imports of `kind` in the files of `from` that are not allowed there. */
+function strangers(from: string, allowed: readonly string[], kind = /./): string[] {
+  const found = importsIn(from).filter(({ imported }) => kind.test(imported));
+  return linesOf(found.filter(({ imported }) => !matches(imported, allowed)));
+}
+
+/** The imports of `guests` in the files of `from` other than the hosts. */
+function guestsIn(from: string, guests: readonly string[], hosts: readonly string[]): string[] {
+  const found = importsIn(from).filter(({ imported }) => matches(imported, guests));
+  return linesOf(found.filter(({ file }) => !matches(file, hosts)));
+}
+
+/** A way from the file back to itself, by imports alone; undefined where there is none. */
+function cycleFrom(start: string): string | undefined {
+  const ways = new Map([[start, start]]);
+  for (const [at, way] of ways) {
+    for (const { imported } of imports.filter(({ file }) => file === at)) {
+      if (imported === start) return `${way} → ${start}`;
+      if (!ways.has(imported)) ways.set(imported, `${way} → ${imported}`);
+    }
   }
+  return undefined;
+}
+
+/** What is ours and no package. */
+const OURS = /^(?:session|routes|server)\b/;
+const FOREIGN_STORES = ["sqlite", "redis", "postgres"].map((name) => `session/stores/${name}.ts`);
+
+test("the walk finds every import", () => {
+  expect(imports).toContainEqual({ file: "session/mod.ts", imported: "session/sessions.ts" });
+  expect(imports).toContainEqual({ file: "session/token/keys.ts", imported: "jose" });
+  expect(imports).toContainEqual({ file: "server.ts", imported: "routes/mod.ts" });
+  const missing = imports.filter(
+    ({ imported }) => OURS.test(imported) && !files.includes(imported),
+  );
+  expect(missing).toEqual([]);
 });
 
-test.each(files.filter((file) => file.startsWith("session/")))(
-  "%s needs Web APIs alone, and jose where it signs",
-  async (file) => {
-    const packages = (await importsOf(file)).filter((path) => !path.startsWith("."));
-    const allowed = JOSE.has(file)
-      ? ["jose"]
-      : RUNTIME_STORES.has(file)
-        ? ["bun", "bun:sqlite"]
-        : [];
-    expect(packages.filter((name) => !allowed.includes(name))).toEqual([]);
-  },
-);
+test.each(files)("%s is in no circle of imports", (file) => {
+  expect(cycleFrom(file)).toBeUndefined();
+});
+
+describe("inside session/", () => {
+  const BASE = ["errors", "maybe", "state"].map((name) => `session/${name}.ts`);
+
+  test.each(["token", "cookie", "stores"])("%s/ is below the rest", (folder) => {
+    const allowed = [`session/${folder}/*`, ...BASE];
+    expect(strangers(`session/${folder}/*`, allowed, OURS)).toEqual([]);
+  });
+
+  test("nothing of routes and the server is there", () => {
+    expect(strangers("session/**", ["session/**"], OURS)).toEqual([]);
+  });
+
+  test("whoever wants a foreign store, the test kit or Flask's cookies imports them", () => {
+    const optional = [...FOREIGN_STORES, "session/flask.ts", "session/testing/*"];
+    expect(guestsIn("session/**", optional, ["session/testing/*"])).toEqual([]);
+  });
+
+  test("jose is in token/ alone", () => {
+    expect(guestsIn("session/**", ["jose", "jose/**"], ["session/token/*"])).toEqual([]);
+  });
+
+  test("there is no other package, and no runtime but in its own store", () => {
+    const packages = /^(?!session\/)/;
+    expect(strangers("session/token/*", ["session/**", "jose"], packages)).toEqual([]);
+    const others = ["*", "cookie/*", "testing/*", "stores/{store,guarded,memory}.ts"];
+    for (const name of others) {
+      expect(strangers(`session/${name}`, ["session/**"], packages)).toEqual([]);
+    }
+    const runtime = ["session/**", "bun", "bun:*", "node:*"];
+    for (const store of FOREIGN_STORES) expect(strangers(store, runtime)).toEqual([]);
+  });
+});
+
+describe("outside of session/", () => {
+  const PUBLIC = ["session/mod.ts", "session/origin.ts"];
+
+  test("routes import the library's public modules alone", () => {
+    expect(strangers("routes/**", ["routes/**", ...PUBLIC], OURS)).toEqual([]);
+  });
+
+  test("a page imports what pages share, and no other page", () => {
+    for (const page of files.filter((file) => /^routes\/(?!mod\.ts)[^/]+$/.test(file))) {
+      expect(strangers(page, ["routes/shared/*", "session/mod.ts"])).toEqual([]);
+    }
+  });
+
+  test("what pages share imports no page", () => {
+    expect(strangers("routes/shared/*", ["routes/shared/*", ...PUBLIC], OURS)).toEqual([]);
+  });
+
+  test("the server imports the routes and what the library exports", () => {
+    const exported = [...PUBLIC, ...FOREIGN_STORES];
+    expect(strangers("server.ts", ["routes/**", ...exported], OURS)).toEqual([]);
+    expect(guestsIn("{session,routes}/**", ["server.ts"], [])).toEqual([]);
+  });
+});

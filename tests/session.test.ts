@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import {
-  createSessions,
-  type Session,
-  type SessionEvent,
-  SessionValueError,
-} from "../session/mod.ts";
-import { createClock, errorOf, requestWith, SECRET, START, untyped } from "./support/helpers.ts";
+import { createSessions, type Session, SessionValueError } from "../session/mod.ts";
+import { createClock, START } from "./support/clock.ts";
+import { errorOf, untyped } from "./support/errors.ts";
+import { requestWith } from "./support/requests.ts";
+import { SECRET } from "./support/secrets.ts";
 
 type Data = {
   username: string;
@@ -22,13 +20,8 @@ class Cart {
   readonly items: string[] = [];
 }
 
-const clock = createClock();
-const events: SessionEvent[] = [];
-const sessions = createSessions<Data>({
-  secretKey: SECRET,
-  now: clock.now,
-  onEvent: (event) => void events.push(event),
-});
+const { now } = createClock();
+const sessions = createSessions<Data>({ secretKey: SECRET, now });
 
 async function fresh(): Promise<Session<Data>> {
   return sessions.open(requestWith());
@@ -64,7 +57,7 @@ describe("reading", () => {
     expect(session.get("count", 5)).toBe(0);
   });
 
-  test.each(["__proto__", "constructor", "toString", "$flashes", "$subject", "$permanent", ""])(
+  test.each(["__proto__", "constructor", "toString", "sid", "sub", "flashes", ""])(
     "a key that nobody set is not there: %p",
     async (key) => {
       const session = await opened({ username: "ann" });
@@ -84,15 +77,16 @@ describe("reading", () => {
     expect(Object.fromEntries(session)).toEqual(session.toJSON());
   });
 
-  test("toJSON has no flashes and no reserved names, and takes a key __proto__ as a key", async () => {
+  test("toJSON has the user's keys alone, whatever they are called", async () => {
     const session = await fresh();
+    session.signIn("ann");
     session.set(untyped("__proto__"), untyped({ admin: true }));
-    session.set(untyped("$flashes"), untyped(1));
+    session.set(untyped("flashes"), untyped(1));
+    session.set(untyped("$date"), untyped(2));
     session.flash("Hi");
-    session.subject = "ann";
     const next = await reopen(session);
-    expect(JSON.stringify(next)).toBe(`{"__proto__":{"admin":true},"$flashes":1}`);
-    expect(next.flashes).toHaveLength(1);
+    expect(JSON.stringify(next)).toBe(`{"__proto__":{"admin":true},"flashes":1,"$date":2}`);
+    expect([next.subject, next.flashes.length]).toEqual(["ann", 1]);
     expect(Reflect.get({}, "admin")).toBeUndefined();
   });
 
@@ -145,20 +139,20 @@ describe("writing", () => {
     expect(session.size).toBe(0);
   });
 
-  test.each(["", "half \ud800", 5])("%p is no subject", async (subject) => {
-    const session = await fresh();
-    const error = await errorOf(() => (session.subject = untyped(subject)));
-    expect(error).toBeInstanceOf(SessionValueError);
-    expect(session.subject).toBeUndefined();
-    const ended = await errorOf(() => sessions.endAll(untyped(subject)));
-    expect(ended).toBeInstanceOf(SessionValueError);
-  });
+  test.each(["username", "subject", "id", "isNew", "other"])(
+    "an assignment to a property throws: %s",
+    async (name) => {
+      const session = await fresh();
+      expect(() => Object.assign(session, { [name]: "ann" })).toThrow(TypeError);
+      expect(await commit(session)).toEqual([]);
+    },
+  );
 
   test("clear removes the keys and leaves flashes, permanent and subject", async () => {
     const session = await fresh();
+    session.signIn("ann");
     session.set("username", "ann");
     session.permanent = true;
-    session.subject = "ann";
     session.flash("Hi");
     session.clear();
     expect(session.size).toBe(0);
@@ -197,7 +191,7 @@ describe("writing", () => {
 });
 
 function pushToCart(session: Session<Data>): void {
-  for (const [key, value] of session) if (key === "cart") value.push("milk");
+  for (const [, value] of session) if (Array.isArray(value)) value.push("milk");
 }
 
 function raise(item: { price: number }): void {
@@ -222,7 +216,7 @@ describe("what is a change", () => {
     ["clear and back", (session) => [session.clear(), session.update(structuredClone(values))]],
     ["a push and a pop", (session) => [session.get("cart")?.push("a"), session.get("cart")?.pop()]],
     ["permanent, false as before", (session) => (session.permanent = false)],
-    ["no subject, as before", (session) => (session.subject = undefined)],
+    ["a refused subject", (session) => errorOf(() => session.signIn(""))],
     ["no flashes to take", (session) => session.takeFlashes()],
     ["a flash taken at once", (session) => [session.flash("Hi"), session.takeFlashes()]],
   ])("%s is none", async (_, change) => {
@@ -250,7 +244,7 @@ describe("what is a change", () => {
     ["a change four levels deep", (session) => session.get("nested")?.seen.get("a")?.add(2)],
     ["a member of an object in a list", (session) => session.get("nested")?.list.forEach(raise)],
     ["permanent", (session) => (session.permanent = true)],
-    ["a subject", (session) => (session.subject = "ann")],
+    ["signing in", (session) => session.signIn("ann")],
     ["a flash", (session) => session.flash("Hi")],
     ["regenerate", (session) => session.regenerate()],
     ["destroy", (session) => session.destroy()],
@@ -310,6 +304,15 @@ describe("flashes", () => {
     expect(next.flashes).toEqual(session.flashes);
     expect(next.flashes[0]?.message).toBe("5");
     expect(next.takeFlashes()).toHaveLength(20);
+  });
+
+  test("over twenty have gone, and stay gone once the others were taken", async () => {
+    const session = await fresh();
+    session.flash("old");
+    const next = await reopen(session);
+    for (let count = 0; count < 21; count++) next.flash(`${count}`);
+    expect(next.takeFlashes()).toHaveLength(20);
+    expect(next.flashes).toEqual([]);
   });
 
   test.each([[5], ["a", 5], [undefined]])(

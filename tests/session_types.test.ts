@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { createSessions, type Session } from "../session/mod.ts";
-import { errorOf, requestWith, SECRET } from "./support/helpers.ts";
+import { errorOf } from "./support/errors.ts";
+import { requestWith } from "./support/requests.ts";
+import { SECRET } from "./support/secrets.ts";
 
 type Data = { username: string; cart: string[]; when?: Date; maybe: number | undefined };
 
@@ -13,12 +15,12 @@ function is<T>(value: T): T {
   return value;
 }
 
-async function open<Data extends object>(): Promise<Session<Data>> {
+async function open(): Promise<Session<Data>> {
   return createSessions<Data>({ secretKey: SECRET }).open(requestWith());
 }
 
 test("keys and values are typed: what is wrong does not compile", async () => {
-  const session = await open<Data>();
+  const session = await open();
   is<string | undefined>(session.get("username"));
   is<string | null>(session.get("username", null));
   is<string[] | undefined>(session.pop("cart"));
@@ -26,12 +28,6 @@ test("keys and values are typed: what is wrong does not compile", async () => {
   is<string[]>(session.setDefault("cart", []));
   is<Date | undefined>(session.get("when"));
   is<number | undefined>(session.get("maybe"));
-  is<Iterable<"username" | "cart" | "when" | "maybe">>(session.keys());
-  for (const [key, value] of session) {
-    if (key === "cart") is<string[]>(value);
-    // @ts-expect-error The key does not say that it is a date.
-    is<Date>(value);
-  }
   // @ts-expect-error The value may be missing.
   is<string>(session.get("username"));
   // @ts-expect-error There is no such key.
@@ -56,11 +52,7 @@ test("keys and values are typed: what is wrong does not compile", async () => {
   session.update({ user: "ann" });
   expect(() => {
     // @ts-expect-error A subject is a text.
-    session.subject = 5;
-  }).toThrow();
-  expect(() => {
-    // @ts-expect-error It is read from the token.
-    session.id = "id";
+    session.signIn(5);
   }).toThrow();
   expect(() => {
     // @ts-expect-error Delete the key instead.
@@ -72,8 +64,108 @@ test("keys and values are typed: what is wrong does not compile", async () => {
   }).toThrow();
 });
 
+test("what is read alone cannot be assigned", async () => {
+  const session = await open();
+  expect(() => {
+    // @ts-expect-error It is read from the token.
+    session.id = "id";
+  }).toThrow(TypeError);
+  expect(() => {
+    // @ts-expect-error An id has one subject: signIn gives another id.
+    session.subject = "ann";
+  }).toThrow(TypeError);
+  expect(() => {
+    // @ts-expect-error It is fixed at the start.
+    session.endsAt = new Date();
+  }).toThrow(TypeError);
+  expect(() => {
+    // @ts-expect-error Keys are set by `set`.
+    session.username = "ann";
+  }).toThrow(TypeError);
+});
+
+test("keys, entries and iteration are wide: a session may hold more keys", async () => {
+  const session = await open();
+  is<Iterable<string>>(session.keys());
+  is<Iterable<[string, unknown]>>(session.entries());
+  // @ts-expect-error A key may be another one.
+  is<Iterable<keyof Data>>(session.keys());
+  for (const [key, value] of session) {
+    is<string>(key);
+    // @ts-expect-error Nothing is known of the value.
+    is<string | string[] | Date | number | undefined>(value);
+  }
+});
+
+/** A helper that any application with these keys can use. */
+function rename(session: Session<Declared>): void {
+  session.set("username", "bob");
+}
+
+test("a session is one of fewer keys, for helpers that need no more", async () => {
+  const session = await open();
+  rename(session);
+  is<Session<{ when?: Date }>>(session);
+  is<Session<{ cart: string[] }>>(session);
+  expect(session.get("username")).toBe("bob");
+  // @ts-expect-error It has no such key.
+  is<Session<{ csrf: string }>>(session);
+  // @ts-expect-error The value is another one.
+  is<Session<{ username: number }>>(session);
+});
+
+test("unions, optional keys and any value of JSON and our tags are types of values", async () => {
+  type Step = { kind: "address"; street: string } | { kind: "payment"; cents: bigint };
+  type Wide = {
+    step?: Step | null;
+    theme: "dark" | "light";
+    seen: ReadonlyMap<string, Set<number>>;
+    file: { name: string; bytes: Uint8Array } | undefined;
+    at: readonly (Date | URL)[];
+    pair: readonly [name: string, count: number];
+    any: unknown;
+  };
+  const session = await createSessions<Wide>({ secretKey: SECRET }).open(requestWith());
+  session.set("step", { kind: "payment", cents: 5n });
+  session.set("step", null);
+  is<Step | null | undefined>(session.get("step"));
+  is<"dark" | "light">(session.get("theme", "dark"));
+  is<string | undefined>(session.get("pair")?.[0]);
+  const step = session.get("step");
+  if (step?.kind === "address") is<string>(step.street);
+  // @ts-expect-error It is none of the union.
+  session.set("theme", "blue");
+  // @ts-expect-error The street belongs to the other kind.
+  session.set("step", { kind: "payment", street: "Main" });
+  expect(session.has("theme")).toBe(true);
+});
+
+test("what no session can carry is no type of a value", () => {
+  class Money {
+    cents = 5;
+    toText(): string {
+      return `${this.cents}`;
+    }
+  }
+  const options = { secretKey: SECRET };
+  // @ts-expect-error A function is not data.
+  createSessions<{ act: () => void }>(options);
+  // @ts-expect-error A class's instance would come back without its methods.
+  createSessions<{ price: Money }>(options);
+  // @ts-expect-error Nor one inside another value.
+  createSessions<{ cart: { prices: Map<string, Money[]> } }>(options);
+  // @ts-expect-error Nor an optional one.
+  createSessions<{ price?: Money }>(options);
+  // @ts-expect-error Nor one of a union.
+  createSessions<{ price: Money | null }>(options);
+  // @ts-expect-error A symbol is not data.
+  createSessions<{ mark: symbol }>(options);
+  createSessions<Declared>(options);
+  createSessions<{ price: { cents: number } }>(options);
+});
+
 test("an interface is as good as a type, and no type takes any key", async () => {
-  const declared = await open<Declared>();
+  const declared = await createSessions<Declared>({ secretKey: SECRET }).open(requestWith());
   declared.set("username", "ann");
   // @ts-expect-error There is no such key.
   declared.set("user", "ann");
@@ -109,4 +201,6 @@ test("createSessions and handler are typed by their options and arguments", asyn
   expect(() => createSessions({})).toThrow();
   // @ts-expect-error There is no such option.
   expect(() => createSessions({ secretKey: SECRET, ttl: 5 })).toThrow();
+  // @ts-expect-error A handler gives a Response.
+  sessions.handler(() => "text");
 });

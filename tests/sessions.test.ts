@@ -1,19 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { createSessions, memoryStore } from "../session/mod.ts";
+import { type CookieOptions, createSessions, memoryStore } from "../session/mod.ts";
 import { Session } from "../session/session.ts";
-import {
-  cookieOf,
-  createApp,
-  createClock,
-  DAY,
-  errorOf,
-  Jar,
-  OTHER_SECRET,
-  requestWith,
-  SECRET,
-  show,
-  START,
-} from "./support/helpers.ts";
+import { createApp } from "./support/app.ts";
+import { Browser } from "./support/browser.ts";
+import { DAY, START } from "./support/clock.ts";
+import { requestWith, show } from "./support/requests.ts";
+import { OTHER_SECRET, SECRET } from "./support/secrets.ts";
 
 const NAME = "__Host-Http-session";
 
@@ -39,17 +31,19 @@ describe("a visitor", () => {
     const calls: unknown[] = [];
     const store = { get: (...call: unknown[]) => (calls.push(call), []), replace: () => true };
     const { visit } = createApp({ store });
-    await visit(new Jar());
-    await visit(new Jar(), (session) => session.set("username", "ann"));
+    await visit(new Browser());
+    await visit(new Browser(), (session) => session.set("username", "ann"));
     for (const cookie of [`${NAME}=x`, `${NAME}=`, "other=1", `${NAME}=a.b.c`]) {
-      await visit(Object.assign(new Jar(), { cookie }), (session) => session.get("username"));
+      const browser = new Browser();
+      browser.cookie = cookie;
+      await visit(browser, (session) => session.get("username"));
     }
     expect(calls).toEqual([]);
   });
 
   test("that writes gets one cookie, to the letter but for the token", async () => {
     const { visit } = createApp();
-    const response = await visit(new Jar(), (session) => session.set("username", "ann"));
+    const response = await visit(new Browser(), (session) => session.set("username", "ann"));
     const [line = "", ...others] = response.headers.getSetCookie();
     expect(others).toEqual([]);
     expect(line.replace(/=[\w-]+\.[\w-]+\.[\w-]+;/, "=TOKEN;")).toBe(
@@ -76,21 +70,21 @@ describe("a visitor", () => {
 describe("a known token", () => {
   test("with a memory store gives a session and not a promise of it", async () => {
     const { sessions, visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.update({ username: "ann", cart: ["tea"] }));
-    const session = sessions.open(requestWith(jar.cookie));
+    const browser = new Browser();
+    await visit(browser, (session) => session.update({ username: "ann", cart: ["tea"] }));
+    const session = sessions.open(requestWith(browser.cookie));
     expect(session).toBeInstanceOf(Session);
     expect((await session).get("cart")).toEqual(["tea"]);
     const page = sessions.handler((request, session) => show(request, session));
-    expect(page(requestWith(jar.cookie))).toBeInstanceOf(Response);
+    expect(page(requestWith(browser.cookie))).toBeInstanceOf(Response);
   });
 
   test("A11 that is only read gets no cookie, a hundred times", async () => {
     const { visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
     for (let count = 0; count < 100; count++) {
-      const response = await visit(jar);
+      const response = await visit(browser);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(response.headers.get("vary")).toBe("Cookie");
       expect(response.headers.has("cache-control")).toBe(false);
@@ -99,186 +93,113 @@ describe("a known token", () => {
 
   test("A12 that is not looked at leaves the response as it is", async () => {
     const { sessions, visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
     const answer = new Response("icon");
-    expect(await sessions.handler(() => answer)(requestWith(jar.cookie))).toBe(answer);
+    expect(await sessions.handler(() => answer)(requestWith(browser.cookie))).toBe(answer);
     expect(answer.headers.has("vary")).toBe(false);
   });
 
   test("tells its id, its times and that it is not new", async () => {
     const { sessions, visit, advance } = createApp();
-    const jar = new Jar();
+    const browser = new Browser();
     let id = "";
-    await visit(jar, (session) => {
+    await visit(browser, (session) => {
       session.set("username", "ann");
       id = session.id;
-      expect(session.expiresAt).toEqual(new Date(START + 7 * DAY * 1000));
     });
     advance(60);
-    const session = await sessions.open(requestWith(jar.cookie));
+    const session = await sessions.open(requestWith(browser.cookie));
     expect([session.id, session.isNew]).toEqual([id, false]);
-    expect(session.startedAt).toEqual(new Date(START));
     expect(session.expiresAt).toEqual(new Date(START + 7 * DAY * 1000));
+    expect(session.endsAt).toEqual(new Date(START + 30 * DAY * 1000));
   });
 });
-
-describe("commit", () => {
-  test("a second time puts the same line on another response", async () => {
-    const { sessions } = createApp();
-    const session = await sessions.open(requestWith());
-    session.set("username", "ann");
-    const first = await sessions.commit(session, new Response("one"));
-    const second = await sessions.commit(session, new Response("two", { status: 201 }));
-    expect(first.headers.getSetCookie()).toHaveLength(1);
-    expect(second.headers.getSetCookie()).toEqual(first.headers.getSetCookie());
-    expect([await second.text(), second.status]).toEqual(["two", 201]);
-  });
-
-  test("a second time fails as the first did", async () => {
-    const { sessions } = createApp();
-    const session = await sessions.open(requestWith());
-    session.set("long", crypto.getRandomValues(new Uint8Array(4096)));
-    const first = await errorOf(() => sessions.commit(session, new Response()));
-    expect(first).toMatchObject({ code: "ERR_SESSION_TOO_LARGE" });
-    expect(await errorOf(() => sessions.commit(session, new Response()))).toBe(first);
-  });
-
-  test("gives the headers of a WebSocket's upgrade", async () => {
-    const { sessions } = createApp();
-    const session = await sessions.open(requestWith());
-    session.set("username", "ann");
-    const { headers } = await sessions.commit(session, new Response());
-    expect(headers.getSetCookie()[0]).toStartWith(`${NAME}=`);
-  });
-});
-
-describe("handler", () => {
-  test.each([200, 303, 404, 500])("commits what was changed at status %i", async (status) => {
-    const { sessions, look } = createApp();
-    const page = sessions.handler((_, session) => {
-      session.set("status", status);
-      return new Response(null, { status });
-    });
-    const response = await page(requestWith());
-    expect(response.status).toBe(status);
-    expect(await look(cookieOf(response))).toEqual({ status });
-  });
-
-  test.each<[string, () => never | Promise<never>]>([
-    ["throws", fail],
-    ["rejects", async () => fail()],
-  ])("commits nothing when the application's %s, and passes the error on", async (_, end) => {
-    const { sessions, visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("count", 1));
-    const page = sessions.handler((_, session) => {
-      session.set("count", 2);
-      session.destroy();
-      return end();
-    });
-    expect(await errorOf(() => page(requestWith(jar.cookie)))).toMatchObject({ message: "Ours" });
-    expect(await look(jar.cookie)).toEqual({ count: 1 });
-  });
-
-  test("passes the request and further arguments on as they are", async () => {
-    const { sessions } = createApp();
-    const request = requestWith();
-    const given: unknown[] = [];
-    const page = sessions.handler((got: Request, _, ...rest: [number, string]) => {
-      given.push(got, ...rest);
-      return new Response();
-    });
-    await page(request, 5, "a");
-    expect(given).toEqual([request, 5, "a"]);
-    expect(given[0]).toBe(request);
-  });
-});
-
-function fail(): never {
-  throw new Error("Ours");
-}
 
 describe("times", () => {
   test("a used session is signed again past half of its idle time, and no sooner", async () => {
     const { visit, advance } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
     advance(3.5 * DAY);
-    expect((await visit(jar)).headers.getSetCookie()).toEqual([]);
+    expect((await visit(browser)).headers.getSetCookie()).toEqual([]);
     advance(1);
-    const response = await visit(jar);
+    const response = await visit(browser);
     expect(response.headers.getSetCookie()).toHaveLength(1);
     expect(response.headers.get("cache-control")).toBe("no-store");
     advance(7 * DAY - 1);
-    expect(await (await visit(jar)).json()).toEqual({ username: "ann" });
+    expect(await (await visit(browser)).json()).toEqual({ username: "ann" });
   });
 
   test("D7 an unused session ends after its idle time, and a copy with it", async () => {
     const { visit, advance, events, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
     advance(7 * DAY - 1);
-    expect(await look(jar.cookie)).toEqual({ username: "ann" });
+    expect(await look(browser.cookie)).toEqual({ username: "ann" });
     advance(1);
-    expect(await look(jar.cookie)).toEqual({});
+    expect(await look(browser.cookie)).toEqual({});
     expect(events).toEqual([{ type: "rejected", reason: "expired" }]);
   });
 
   test("D7 a session ends after its lifetime, however much it is used or renewed", async () => {
     const { visit, advance } = createApp({ lifetime: 10 * DAY });
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("count", 0));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("count", 0));
     for (let day = 1; day < 10; day++) {
       advance(DAY);
-      await visit(jar, (session) => {
+      await visit(browser, (session) => {
         session.set("count", day);
         if (day === 5) session.regenerate();
       });
     }
     advance(DAY - 1);
-    expect(await (await visit(jar)).json()).toEqual({ count: 9 });
+    expect(await (await visit(browser)).json()).toEqual({ count: 9 });
     advance(1);
-    expect(await (await visit(jar)).json()).toEqual({});
+    expect(await (await visit(browser)).json()).toEqual({});
   });
 
   test("is not signed again where that would not move its end", async () => {
     const { visit, advance } = createApp({ lifetime: 7 * DAY });
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
     advance(6 * DAY);
-    expect((await visit(jar)).headers.getSetCookie()).toEqual([]);
+    expect((await visit(browser)).headers.getSetCookie()).toEqual([]);
   });
 
   test("permanent makes the cookie outlive the browser, as long as the session lives", async () => {
     const { visit, advance } = createApp({ lifetime: 10 * DAY });
-    const jar = new Jar();
-    const login = await visit(jar, (session) => {
+    const browser = new Browser();
+    const login = await visit(browser, (session) => {
       session.permanent = true;
       session.set("username", "ann");
     });
     expect(login.headers.getSetCookie()[0]).toContain(`; Max-Age=${7 * DAY}; `);
     advance(5 * DAY);
-    const later = await visit(jar, (session) => expect(session.permanent).toBe(true));
+    const later = await visit(browser, (session) => expect(session.permanent).toBe(true));
     expect(later.headers.getSetCookie()[0]).toContain(`; Max-Age=${5 * DAY}; `);
-    const shorter = await visit(jar, (session) => void (session.permanent = false));
+    const shorter = await visit(browser, (session) => void (session.permanent = false));
     expect(shorter.headers.getSetCookie()[0]).not.toContain("Max-Age");
   });
 });
 
 describe("G7 a session whose key became a fallback", () => {
-  test("is signed again with the current key on the next response, with its data", async () => {
+  test("is signed again with the current key once its token is over 60 s old, with its data", async () => {
     const store = memoryStore({ now: () => START });
     const before = createApp({ secretKey: OTHER_SECRET, store });
-    const jar = new Jar();
-    await before.visit(jar, (session) => session.set("username", "ann"));
+    const browser = new Browser();
+    await before.visit(browser, (session) => session.set("username", "ann"));
     const after = createApp({ secretKeyFallbacks: [OTHER_SECRET], store });
-    const response = await after.visit(jar);
+    after.advance(60);
+    expect((await after.visit(browser)).headers.getSetCookie()).toEqual([]);
+    after.advance(1);
+    const response = await after.visit(browser);
     expect(response.headers.getSetCookie()).toHaveLength(1);
     expect(after.events).toMatchObject([{ type: "rotated" }]);
-    expect((await after.visit(jar)).headers.getSetCookie()).toEqual([]);
+    expect((await after.visit(browser)).headers.getSetCookie()).toEqual([]);
     const last = createApp({ store });
-    expect(await last.look(jar.cookie)).toEqual({ username: "ann" });
+    last.advance(61);
+    expect(await last.look(browser.cookie)).toEqual({ username: "ann" });
     expect(after.events).toHaveLength(1);
   });
 });
@@ -291,27 +212,64 @@ describe("adopt", () => {
   test("takes another system's session over, once", async () => {
     let asked = 0;
     const { visit } = createApp({ adopt: (request) => (asked++, adopt(request)) });
-    const jar = Object.assign(new Jar(), { cookie: "old=1" });
-    const response = await visit(jar);
+    const browser = new Browser();
+    browser.cookie = "old=1";
+    const response = await visit(browser);
     expect(response.headers.getSetCookie()).toHaveLength(1);
     expect(await response.json()).toEqual({ username: "ann" });
-    expect((await visit(jar)).headers.getSetCookie()).toEqual([]);
+    expect((await visit(browser)).headers.getSetCookie()).toEqual([]);
     expect(asked).toBe(1);
   });
 
   test("that gives nothing, or promises it, is as a visitor's", async () => {
     const { visit } = createApp({ adopt: async () => undefined });
-    expect((await visit(new Jar())).headers.getSetCookie()).toEqual([]);
+    expect((await visit(new Browser())).headers.getSetCookie()).toEqual([]);
   });
 });
 
-test("an app of its own key and name knows nothing of another's session: C8", async () => {
-  const { now } = createClock();
-  const one = createSessions({ secretKey: SECRET, now, cookie: { name: "one" } });
-  const session = await one.open(requestWith());
-  session.set("username", "ann");
-  const cookie = cookieOf(await one.commit(session, new Response())) ?? "";
-  const two = createSessions({ secretKey: SECRET, now, cookie: { name: "two" } });
-  expect((await two.open(requestWith(cookie.replace("one=", "two=")))).isNew).toBe(true);
-  expect((await one.open(requestWith(cookie))).isNew).toBe(false);
+/** The cookie that an app with these attributes sets. */
+async function cookieWith(cookie: CookieOptions): Promise<string> {
+  const browser = new Browser();
+  await createApp({ cookie }).visit(browser, (session) => session.set("username", "ann"));
+  return browser.cookie;
+}
+
+describe("C8 the cookie's name and attributes are in its tokens", () => {
+  test.each<[string, CookieOptions, CookieOptions, boolean]>([
+    ["another name", { name: "one" }, { name: "two" }, false],
+    ["another path", { name: "sid" }, { name: "sid", path: "/app" }, false],
+    ["a domain", { name: "sid" }, { name: "sid", domain: "example.com" }, false],
+    ["no domain any more", { name: "sid", domain: "example.com" }, { name: "sid" }, false],
+    [
+      "the same domain, spelt otherwise",
+      { name: "sid", domain: "example.com" },
+      { name: "sid", domain: ".Example.com" },
+      true,
+    ],
+    ["another SameSite", { name: "sid" }, { name: "sid", sameSite: "Strict" }, true],
+  ])("with %s a value is good: %3$p", async (_, one, other, isGood) => {
+    const cookie = await cookieWith(one);
+    const moved = cookie.replace(/^[^=]+/, other.name ?? "");
+    const { sessions, events } = createApp({ cookie: other });
+    expect((await sessions.open(requestWith(moved))).isNew).toBe(!isGood);
+    expect(events).toEqual(isGood ? [] : [{ type: "rejected", reason: "wrong-purpose" }]);
+  });
+
+  test("so a new domain works at once, beside the cookie that browsers still have", async () => {
+    const before = await cookieWith({ name: "sid" });
+    const { visit, look, events } = createApp({ cookie: { name: "sid", domain: "example.com" } });
+    const browser = new Browser();
+    browser.cookie = before;
+    const response = await visit(browser, (session) => session.set("username", "bob"));
+    expect(response.headers.getSetCookie()[0]).toContain("; Domain=example.com;");
+    events.length = 0;
+    for (const header of [`${before}; ${browser.cookie}`, `${browser.cookie}; ${before}`]) {
+      expect(await look(header)).toEqual({ username: "bob" });
+    }
+    expect(events).toEqual([]);
+  });
+});
+
+test("what createSessions gives is frozen", () => {
+  expect(Object.isFrozen(createSessions({ secretKey: SECRET }))).toBe(true);
 });

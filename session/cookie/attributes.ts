@@ -23,10 +23,12 @@ export interface CookieOptions {
 export interface Cookie {
   readonly name: string;
   readonly attributes: string;
+  /**
+   * The `aud` claim of its tokens: the name, with the path and the domain where they are not the
+   * defaults. So a value from another cookie, or from other attributes, does not verify.
+   */
+  readonly audience: string;
 }
-
-/** The bytes that name and value may take together (RFC 6265bis §5.6): browsers drop larger ones. */
-export const COOKIE_LIMIT = 4096;
 
 /** RFC 9110 §5.6.2: what a name may consist of. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -72,7 +74,12 @@ export function createCookie(options: CookieOptions = {}): Cookie {
     `; SameSite=${sameSite}`,
     partitioned ? "; Partitioned" : "",
   ];
-  return Object.freeze({ name, attributes: attributes.join("") });
+  const audience = [
+    name,
+    path === "/" ? "" : `; Path=${path}`,
+    domain === undefined ? "" : `; Domain=${domain.toLowerCase().replace(/^\./, "")}`,
+  ];
+  return Object.freeze({ name, attributes: attributes.join(""), audience: audience.join("") });
 }
 
 function checkTypes(options: unknown): void {
@@ -100,54 +107,4 @@ function check(holds: boolean, option: string, value: unknown, state: string): v
   if (!holds) {
     throw new SessionOptionsError(`Cannot use cookie.${option} ${JSON.stringify(value)}: ${state}`);
   }
-}
-
-const SPACE = 0x20;
-const TAB = 0x09;
-
-function isBlank(code: number): boolean {
-  return code === SPACE || code === TAB;
-}
-
-/**
- * The values of the cookies called `name` in a `Cookie` header (RFC 6265 §5.4), in their order.
- *
- * Only space and tab are trimmed, nothing is decoded or unquoted, and the name has to be there to
- * the letter: every lenience here has once let another cookie pass for the session. The search for
- * `name=` is the platform's own and each blank is looked at once, so the cost is linear.
- */
-export function cookieValues(header: string, name: string): string[] {
-  const values: string[] = [];
-  for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at + name.length)) {
-    const start = at + name.length;
-    if (header[start] !== "=") continue;
-    let before = at - 1;
-    while (before >= 0 && isBlank(header.charCodeAt(before))) before--;
-    if (before >= 0 && header[before] !== ";") continue;
-    const end = header.indexOf(";", start);
-    values.push(trimBlanks(header, start + 1, end === -1 ? header.length : end));
-  }
-  return values;
-}
-
-function trimBlanks(text: string, start: number, end: number): string {
-  let first = start;
-  let last = end;
-  while (first < last && isBlank(text.charCodeAt(first))) first++;
-  while (last > first && isBlank(text.charCodeAt(last - 1))) last--;
-  return text.slice(first, last);
-}
-
-/**
- * The `Set-Cookie` line that sets the cookie (RFC 6265 §4.1). With `maxAge`, in seconds, it outlives
- * the browser; without, it goes when the browser closes.
- */
-export function setCookie(cookie: Cookie, value: string, maxAge?: number): string {
-  const age = maxAge === undefined ? "" : `; Max-Age=${maxAge}`;
-  return `${cookie.name}=${value}${age}${cookie.attributes}`;
-}
-
-/** The `Set-Cookie` line that deletes the cookie: with the attributes it was set with. */
-export function deleteCookie(cookie: Cookie): string {
-  return `${cookie.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${cookie.attributes}`;
 }

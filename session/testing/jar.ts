@@ -1,4 +1,4 @@
-import { COOKIE_LIMIT } from "../cookie/attributes.ts";
+import { COOKIE_LIMIT } from "../cookie/header.ts";
 
 /** A cookie as a browser keeps it (RFC 6265bis §5.7). */
 export interface JarCookie {

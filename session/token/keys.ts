@@ -1,5 +1,4 @@
 import { base64url, calculateJwkThumbprint } from "jose";
-import { isList } from "../entries.ts";
 import { SessionOptionsError } from "../errors.ts";
 
 /** A secret: a string stands for its UTF-8 bytes. */
@@ -42,11 +41,12 @@ export function checkSecrets(
   }
   const list: unknown =
     typeof fallbacks === "string" || fallbacks instanceof Uint8Array ? [fallbacks] : fallbacks;
-  if (!isList(list)) {
+  if (!Array.isArray(list)) {
     throw new SessionOptionsError("Cannot use secretKeyFallbacks: it is neither a key nor a list");
   }
   const secrets = [checkSecret(secretKey, "secretKey")];
-  for (const [index, fallback] of list.entries()) {
+  const all: readonly unknown[] = list;
+  for (const [index, fallback] of all.entries()) {
     const bytes = checkSecret(fallback, `secretKeyFallbacks[${index}]`);
     if (secrets.some((other) => isEqual(other, bytes))) {
       throw new SessionOptionsError(

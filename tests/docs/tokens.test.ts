@@ -1,79 +1,295 @@
-import { describe, expect, test } from "bun:test";
+/**
+ * docs/tokens.md is true: its example, its tables, and its programs, each of which takes and refuses
+ * the tokens that the library takes and refuses.
+ */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { constants, deflateRawSync, type ZlibOptions } from "node:zlib";
 import { join } from "node:path";
-import { token, type TokenKind } from "../../session/testing/mod.ts";
+import { createSessions, type Rejection, type SessionEvent } from "../../session/mod.ts";
+import { token } from "../../session/testing/mod.ts";
+import { encode } from "../../session/token/json.ts";
+import { DAY } from "../support/clock.ts";
+import { claimsOf, forge, signText } from "../support/jws.ts";
+import { ROOT } from "../support/program.ts";
+import { LANGUAGES, runProgram, type Verdict } from "./programs.ts";
 
-const SECRET_KEY = "q2mZ7WfLk0VtXc9sRgB4nYhE1uPaJd83é";
-/** Seconds. */
-const MONTH = 31 * 24 * 60 * 60;
-const root = join(import.meta.dir, "../..");
-const document = await Bun.file(join(root, "docs/tokens.md")).text();
-const data = { username: "admin", at: new Date(0) };
-const shown = '"username":"admin","at":{"$date":0}';
+const page = await Bun.file(join(ROOT, "docs/tokens.md")).text();
+const [, SECRET_KEY = ""] = /With the key `([^`]+)`/.exec(page) ?? [];
+const HEADER = blockOf("text", '{"alg"').trim();
+const [, KID = ""] = /"kid":"([^"]+)"/.exec(HEADER) ?? [];
+const AUDIENCE = "__Host-Http-session";
 
-/** The programs of the document by the language of their block, and what runs each. */
-const programs = [
-  { language: "js", command: [process.execPath, "-e"] },
-  { language: "python", command: ["python3", "-c"] },
-  { language: "sh", command: ["sh", "-c"], needs: "openssl" },
-];
-
-function programOf(language: string): string {
-  return new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "s").exec(document)?.[1] ?? "";
+/** The page's first block of that language which starts so. */
+function blockOf(language: string, start = ""): string {
+  const blocks = page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"));
+  const texts = Array.from(blocks, ([, text = ""]) => text);
+  return texts.find((text) => text.startsWith(start)) ?? "";
 }
 
-for (const { language, command, needs = command[0] ?? "" } of programs) {
-  const isThere = Bun.which(needs) !== null;
-  if (!isThere) console.log(`Skipped: the program of docs/tokens.md in ${language}, for ${needs}`);
+/** The first column of the page's table whose first heading is that. */
+function columnOf(heading: string): string[] {
+  const table = new RegExp(`^\\| ${heading} .*\\n\\|.*\\n((?:\\|.*\\n)+)`, "m").exec(page);
+  return Array.from((table?.[1] ?? "").matchAll(/^\| `([^`]+)`/gm), ([, cell = ""]) => cell);
+}
 
-  function verify(text: string): { readonly isTaken: boolean; readonly output: string } {
-    const { success, stdout } = Bun.spawnSync([...command, programOf(language)], {
-      cwd: root,
-      env: { PATH: process.env["PATH"], TOKEN: text, SECRET_KEY },
-      stderr: "ignore",
-    });
-    return { isTaken: success, output: stdout.toString().replaceAll(/(?<=[:,]) /g, "") };
+/** Why the library rejects a token; undefined where it takes it. */
+async function reasonOf(text: string): Promise<Rejection | undefined> {
+  const events: SessionEvent[] = [];
+  const onEvent = (event: SessionEvent): void => void events.push(event);
+  const sessions = createSessions({ secretKey: SECRET_KEY, onEvent });
+  const headers = { cookie: `${AUDIENCE}=${text}` };
+  await sessions.open(new Request("https://localhost/", { headers }));
+  const [event] = events;
+  return event?.type === "rejected" ? event.reason : undefined;
+}
+
+const now = Math.floor(Date.now() / 1000);
+const OURS = { alg: "HS256", typ: "session+jwt", kid: KID };
+const GOOD = {
+  aud: AUDIENCE,
+  sid: "2hSkKYdzHeQGDlRPJYc3iA",
+  iat: now,
+  exp: now + 3600,
+  max: now + 7200,
+  ver: now * 1000,
+  data: {},
+};
+const GOOD_JSON = JSON.stringify(GOOD);
+
+/** A token that is signed with the key: of good claims with these, or of a payload as it is. */
+function signed(claims: object | string, header: object | string = HEADER): string {
+  const payload = typeof claims === "string" ? claims : { ...GOOD, ...claims };
+  return signText(forge({ header, payload }), SECRET_KEY);
+}
+
+/** A token whose payload is spelled in another way, and signed so. */
+function respelled(change: (payload: string) => string): string {
+  // Bytes that need two characters and a third with spare bits at the end.
+  const bytes = Buffer.from(GOOD_JSON.padEnd(Math.ceil(GOOD_JSON.length / 3) * 3 + 2));
+  const [header = ""] = signed({}).split(".");
+  return signText(`${header}.${change(bytes.toString("base64url"))}`, SECRET_KEY);
+}
+
+/** The text with the next character of the alphabet at its end: only spare bits change. */
+function withSpareBits(text: string): string {
+  return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
+}
+
+function deflated(text: string, options: ZlibOptions = {}): string {
+  return deflateRawSync(text, options).toString("base64url");
+}
+
+function ofKind(kind: Rejection): Promise<string> {
+  return token({ data: { username: "admin" } }, { secretKey: SECRET_KEY, kind });
+}
+
+type Refusal = readonly [what: string, reason: Rejection, text: string];
+
+/** One for each rule, or two. */
+const refusals: readonly Refusal[] = [
+  ["has another session's signature", "forged", await ofKind("forged")],
+  ["is signed with another key", "unknown-key", await ofKind("unknown-key")],
+  ["names another key", "unknown-key", signed({}, { ...OURS, kid: "AAAAAAAA" })],
+  ["has a member zip in its header", "wrong-purpose", signed({}, { ...OURS, zip: "DEF" })],
+  ["is of another type", "wrong-purpose", signed({}, { ...OURS, typ: "JWT" })],
+  ["is padded", "malformed", await ofKind("malformed")],
+  ["has spare bits in its signature", "malformed", withSpareBits(signed({}))],
+  ["has spare bits in its payload", "malformed", respelled(withSpareBits)],
+  ["is another cookie's", "wrong-purpose", await ofKind("wrong-purpose")],
+  ["has no aud", "wrong-purpose", signed({ aud: undefined })],
+  ["has no sid", "malformed", signed({ sid: undefined })],
+  ["has no exp", "malformed", signed({ exp: undefined })],
+  ["has a text as its exp", "malformed", signed({ exp: String(GOOD.exp) })],
+  ["has a number as its sub", "malformed", signed({ sub: 1, auth_time: now })],
+  ["has a list as its data", "malformed", signed({ data: [] })],
+  ["is expired", "expired", await ofKind("expired")],
+  ["ends now by its max", "expired", signed({ max: now })],
+  ["is five minutes early", "early", signed({ iat: now + 300 })],
+];
+
+/** More, for programs that start quickly, parse strictly, and inflate. */
+const furtherRefusals: readonly Refusal[] = [
+  [
+    "has its header in another order",
+    "unknown-key",
+    signed({}, { kid: KID, alg: OURS.alg, typ: OURS.typ }),
+  ],
+  ["has white space in its header", "unknown-key", signed({}, HEADER.replace(",", ", "))],
+  ["has a member crit in its header", "wrong-purpose", signed({}, { ...OURS, crit: ["exp"] })],
+  ["has a key in its header", "wrong-purpose", signed({}, { ...OURS, jwk: { kty: "oct" } })],
+  ["is of another algorithm", "wrong-purpose", signed({}, { ...OURS, alg: "HS512" })],
+  ["asks for no signature", "wrong-purpose", signed({}, { ...OURS, alg: "none" })],
+  ["has a padded payload", "malformed", respelled((payload) => `${payload}=`)],
+  ["has a space in its payload", "malformed", respelled((payload) => `${payload} `)],
+  ["has a fourth part", "malformed", `${signed({})}.`],
+  ["has two parts", "malformed", forge({ header: HEADER, payload: GOOD })],
+  ["is a cookie's with a path", "wrong-purpose", signed({ aud: `${AUDIENCE}; Path=/app` })],
+  ["has a list as its aud", "wrong-purpose", signed({ aud: [AUDIENCE] })],
+  ["has a short sid", "malformed", signed({ sid: "AAAA" })],
+  ["has a list as its sid", "malformed", signed({ sid: [GOOD.sid] })],
+  ["has no iat", "malformed", signed({ iat: undefined })],
+  ["has no max", "malformed", signed({ max: undefined })],
+  ["has no ver", "malformed", signed({ ver: undefined })],
+  ["has a boolean as its iat", "malformed", signed({ iat: true })],
+  ["has a negative iat", "malformed", signed({ iat: -1 })],
+  ["has an infinite max", "malformed", signed(GOOD_JSON.replace(/"max":\d+/, '"max":1e999'))],
+  ["has a list as its payload", "malformed", signed("[]")],
+  ["ends now by its exp", "expired", signed({ exp: now })],
+  ["is early", "early", await ofKind("early")],
+  ["starts with a byte order mark", "malformed", signed(`\u{FEFF}${GOOD_JSON}`)],
+  ["has NaN in its data", "malformed", signed(GOOD_JSON.replace("{}", '{"a":NaN}'))],
+  ["has data that is not deflated", "malformed", signed({ data: "AAAA" })],
+  [
+    "has data whose deflate does not end",
+    "malformed",
+    signed({ data: deflated("{}", { finishFlush: constants.Z_SYNC_FLUSH }) }),
+  ],
+  ["has a list deflated as its data", "malformed", signed({ data: deflated("[]") })],
+  [
+    "inflates to more than 64 KiB",
+    "malformed",
+    signed({ data: deflated(JSON.stringify({ a: "a".repeat(64 * 1024) })) }),
+  ],
+];
+
+const accepted: readonly (readonly [what: string, text: string])[] = [
+  ["is a visitor's", signed({})],
+  ["leaves its data to the store", signed({ data: undefined })],
+  ["comes from a clock that is 30 s ahead", signed({ iat: now + 30 })],
+  ["has a claim of a later version", signed({ amr: ["pwd"] })],
+];
+
+/** A token with every claim, as a browser gets it, and what it claims. */
+async function createFull(): Promise<{ readonly text: string; readonly claims: object }> {
+  const sessions = createSessions({ secretKey: SECRET_KEY, now: () => now * 1000 });
+  await sessions.endAll("user-1");
+  const session = await sessions.open(new Request("https://localhost/"));
+  session.signIn("user-1");
+  session.permanent = true;
+  session.flash("It rains", "weather");
+  session.set("at", new Date(0));
+  const response = await sessions.commit(session, new Response());
+  const [, text = ""] = /=([^;]+)/.exec(response.headers.get("set-cookie") ?? "") ?? [];
+  const claims = {
+    aud: AUDIENCE,
+    sid: session.id,
+    iat: now,
+    exp: now + 7 * DAY,
+    max: now + 30 * DAY,
+    ver: now * 1000,
+    sub: "user-1",
+    gen: expect.stringMatching(/^[\w-]{22}$/),
+    auth_time: now,
+    permanent: true,
+    flashes: [["weather", "It rains"]],
+    data: { at: { $date: 0 } },
+  };
+  return { text, claims };
+}
+
+describe("docs/tokens.md", () => {
+  test("shows a token of its key, with its header and its claims", async () => {
+    const shown = blockOf("text", "eyJ").replaceAll("\n", "");
+    const { sid: id, iat, sub: subject } = claimsOf(shown);
+    if (typeof id !== "string" || typeof iat !== "number" || typeof subject !== "string") {
+      throw new TypeError("The token on the page has no sid, iat or sub");
+    }
+    const data = { username: "admin", seen: new Date(0) };
+    const options = { secretKey: SECRET_KEY, now: () => iat * 1000 };
+    expect(await token({ data, id, subject }, options)).toBe(shown);
+    expect(Buffer.from(shown.split(".")[0] ?? "", "base64url").toString()).toBe(HEADER);
+    expect(JSON.stringify(claimsOf(shown), null, 2)).toBe(blockOf("json").trim());
+  });
+
+  test("shows the aud of a cookie with a path and a domain", async () => {
+    const cookie = { path: "/app", domain: ".Example.COM" };
+    const { aud } = claimsOf(await token({}, { secretKey: SECRET_KEY, cookie }));
+    expect(blockOf("text", AUDIENCE)).toBe(`${AUDIENCE}\n${String(aud)}\n`);
+  });
+
+  test("shows every tag as the library writes it", () => {
+    const values: readonly unknown[] = [
+      new Date(0),
+      new Uint8Array([255]),
+      new Map([["a", 1]]),
+      new Set(["a", 1]),
+      -12n,
+      new URL("https://example.org"),
+      Number.NaN,
+      [undefined],
+      { $date: 0 },
+    ];
+    const texts = values.map((value) => encode(value, "value").replace(/^\[(.*)\]$/, "$1"));
+    expect(columnOf("in `data`")).toEqual(texts);
+  });
+
+  test("names the reasons for which tokens are refused, each of which is tried", () => {
+    const [list = ""] = /^1\. .*?\n\n/ms.exec(page) ?? [];
+    const groups = list.matchAll(/\(((?:`[a-z-]+`(?:, )?)+)\)/g);
+    const names = Array.from(groups, ([, group = ""]) => group.match(/[a-z-]+/g) ?? []).flat();
+    const reasons = [...refusals, ...furtherRefusals].map(([, reason]) => reason);
+    expect([...new Set(names)].toSorted()).toEqual([...new Set<string>(reasons)].toSorted());
+  });
+});
+
+describe("the library", () => {
+  test.each([...refusals, ...furtherRefusals])(
+    "refuses a token that %s: %s",
+    async (_what, reason, text) => {
+      expect(await reasonOf(text)).toBe(reason);
+    },
+  );
+
+  test.each(accepted)("takes a token that %s", async (_what, text) => {
+    expect(await reasonOf(text)).toBeUndefined();
+  });
+});
+
+for (const language of LANGUAGES) {
+  const { name, needs } = language;
+  const missing = needs.filter((need) => Bun.which(need) === null);
+  if (missing.length > 0) {
+    console.log(`Skipped: the program of docs/tokens.md in ${name}, for ${missing.join(" and ")}`);
   }
 
-  describe.skipIf(!isThere)(`docs/tokens.md in ${language}`, () => {
-    test("takes a session's token", async () => {
-      const { isTaken, output } = verify(await token({ data }, { secretKey: SECRET_KEY }));
-      expect(isTaken).toBe(true);
-      expect(output).toContain(shown);
+  describe.skipIf(missing.length > 0)(`docs/tokens.md in ${name}`, async () => {
+    const full = await createFull();
+    const long = { text: "madeleine ".repeat(50) };
+    const longText = await token({ data: long }, { secretKey: SECRET_KEY });
+    const refused = name === "sh" ? refusals : [...refusals, ...furtherRefusals];
+    const texts = [
+      full.text,
+      longText,
+      ...[...accepted, ...refused].map((row) => row.at(-1) ?? ""),
+    ];
+    const verdicts = new Map<string, Verdict>();
+
+    beforeAll(async () => {
+      const all = await runProgram(language, blockOf(name), SECRET_KEY, texts);
+      for (const [index, verdict] of all.entries()) verdicts.set(texts[index] ?? "", verdict);
+    }, 120_000);
+
+    test("prints the claims of the page's table, all of them, in order and no others", () => {
+      const verdict = verdicts.get(full.text);
+      expect(verdict?.isTaken).toBe(true);
+      const claims: unknown = JSON.parse(verdict?.output ?? "");
+      expect(claims).toEqual(full.claims);
+      expect(Object.keys(Object(claims))).toEqual(columnOf("claim"));
     });
 
-    test("takes a token whose data is deflated", async () => {
-      const long = { ...data, text: "madeleine ".repeat(50) };
-      const { isTaken, output } = verify(await token({ data: long }, { secretKey: SECRET_KEY }));
-      expect(isTaken).toBe(true);
-      // The shell has nothing to inflate with.
-      expect(output).toContain(language === "sh" ? '"data":"' : shown);
+    test("inflates data, unless it is the shell", () => {
+      const verdict = verdicts.get(longText);
+      expect(verdict?.isTaken).toBe(true);
+      const data = name === "sh" ? claimsOf(longText)["data"] : long;
+      expect(JSON.parse(verdict?.output ?? "")).toHaveProperty("data", data);
     });
 
-    const kinds = ["expired", "forged", "unknown-key", "wrong-purpose", "malformed"] as const;
-    test.each(kinds)("refuses one that is %s", async (kind: TokenKind) => {
-      const text = await token({ data }, { secretKey: SECRET_KEY, kind });
-      expect(verify(text)).toEqual({ isTaken: false, output: "" });
+    test.each(accepted)("takes a token that %s", (_what, text) => {
+      expect(verdicts.get(text)).toMatchObject({ isTaken: true });
     });
 
-    test("refuses one that started longer ago than the lifetime, or in the future", async () => {
-      for (const ago of [MONTH, -MONTH]) {
-        const now = (): number => Date.now() - ago * 1000;
-        const times = { lifetime: 4 * MONTH, idleTimeout: 4 * MONTH, now };
-        const { isTaken } = verify(await token({ data }, { secretKey: SECRET_KEY, ...times }));
-        expect(isTaken).toBe(false);
-      }
-    });
-
-    test("refuses one with a changed character, in any part", async () => {
-      const text = await token({ data }, { secretKey: SECRET_KEY });
-      const [header = "", payload = ""] = text.split(".");
-      const places = [5, header.length + 9, header.length + payload.length + 9, text.length - 1];
-      for (const at of places) {
-        // The next character of the alphabet: in the last place, only spare bits change.
-        const code = text.charCodeAt(at);
-        const changed = text.slice(0, at) + String.fromCharCode(code + 1) + text.slice(at + 1);
-        expect(verify(changed)).toEqual({ isTaken: false, output: "" });
-      }
+    test.each(refused)("refuses a token that %s: %s", (_what, _reason, text) => {
+      expect(verdicts.get(text)).toEqual({ isTaken: false, output: "" });
     });
   });
 }

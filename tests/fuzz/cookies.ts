@@ -1,6 +1,7 @@
 import { createSessions } from "../../session/mod.ts";
+import { loggedIn } from "../support/browser.ts";
 import { type Instance, KEY } from "../support/instance.ts";
-import { identityOf, loggedIn } from "../support/visitor.ts";
+import { identityOf } from "../support/page.ts";
 import { requestText, Wire } from "../support/wire.ts";
 import { createRandom } from "./random.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
@@ -27,7 +28,7 @@ export async function fuzzCookies(effort: Effort): Promise<Report> {
     (_request, session) => new Response(null, { status: session.isNew ? 200 : ACCEPTED }),
   );
   const login = sessions.handler((request, session) => {
-    session.subject = request.url;
+    session.signIn(request.url);
     session.set("username", request.url);
     session.set("note", "a".repeat(random.below(300)) + request.url);
     session.permanent = random.below(2) === 0;
@@ -61,10 +62,13 @@ const CONNECTIONS = 32;
 export async function fuzzCookiesOverHttp(effort: Effort, instance: Instance): Promise<Report> {
   const random = createRandom(effort.seed);
   const recorder = new Recorder(effort);
-  const visitors = await Promise.all(
-    Array.from({ length: 16 }, async (_, user) => loggedIn(instance, `user${user}`)),
+  const browsers = await Promise.all(
+    Array.from({ length: 16 }, async (_, user) => loggedIn(instance.port, `user${user}`)),
   );
-  const signed = { tokens: visitors.map(({ token }) => token), secret: KEY };
+  const signed = {
+    tokens: browsers.map(({ cookies }) => cookies.get("session") ?? ""),
+    secret: KEY,
+  };
   await inParallel(CONNECTIONS, async () => {
     let wire = await Wire.open(instance.port);
     while (recorder.next()) {

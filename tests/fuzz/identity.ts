@@ -1,5 +1,6 @@
+import { loggedIn } from "../support/browser.ts";
 import type { Instance } from "../support/instance.ts";
-import { identityOf, loggedIn } from "../support/visitor.ts";
+import { identityOf } from "../support/page.ts";
 import { ask, requestText, Wire } from "../support/wire.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
@@ -32,12 +33,13 @@ const STUMBLES = [
 export async function fuzzIdentity(effort: Effort, instance: Instance): Promise<Report> {
   const random = createRandom(effort.seed);
   const recorder = new Recorder(effort);
-  const alice = await loggedIn(instance, "alice");
-  const mallory = await loggedIn(instance, "mallory");
+  const alice = await loggedIn(instance.port, "alice");
+  const mallory = await loggedIn(instance.port, "mallory");
+  const token = mallory.cookies.get("session") ?? "";
   await inParallel(8, async () => {
     let wire = await Wire.open(instance.port);
     while (recorder.next()) {
-      const headers = cookieLines(random, `${alice.cookie}`, mallory.token);
+      const headers = cookieLines(random, alice.cookie, token);
       wire.write(requestText("GET /", headers));
       const answer = await wire.answer();
       const status = answer?.status ?? 0;

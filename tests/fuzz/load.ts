@@ -1,6 +1,6 @@
 import { token } from "../../session/testing/mod.ts";
 import { type Instance, KEY } from "../support/instance.ts";
-import { loggedIn } from "../support/visitor.ts";
+import { loggedIn } from "../support/browser.ts";
 import { loginText, requestText, Wire } from "../support/wire.ts";
 import { createRandom } from "./random.ts";
 import { inParallel } from "./report.ts";
@@ -31,9 +31,9 @@ export async function createLoad(instance: Instance, seed: number): Promise<Load
   const random = createRandom(seed);
   const options = { secretKey: KEY, cookie: { secure: false } };
   const members = await Promise.all(
-    Array.from({ length: USERS }, async (_, user) => loggedIn(instance, `user${user}`)),
+    Array.from({ length: USERS }, async (_, user) => loggedIn(port, `user${user}`)),
   );
-  const tokens = members.map((member) => member.token);
+  const tokens = members.map((member) => member.cookies.get("session") ?? "");
   const expired = await token({}, { ...options, kind: "expired" });
   const unknown = await token({}, { ...options, kind: "unknown-key" });
   let milliseconds: number[] = [];

@@ -1,6 +1,6 @@
 import { type Effort, inParallel, Recorder, type Report } from "./report.ts";
 import { freePort, type Instance, startInstance, temporaryFolder } from "../support/instance.ts";
-import { identityOf } from "../support/visitor.ts";
+import { identityOf } from "../support/page.ts";
 import { type Answer, linesOf, loginText, requestText, Wire } from "../support/wire.ts";
 
 const INSTANCES = 3;

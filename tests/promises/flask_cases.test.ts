@@ -14,17 +14,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import { createSessions, type Session, SessionOptionsError } from "../../session/mod.ts";
-import {
-  createApp,
-  DAY,
-  errorOf,
-  Jar,
-  OTHER_SECRET,
-  requestWith,
-  SECRET,
-  START,
-  untyped,
-} from "../support/helpers.ts";
+import { createApp } from "../support/app.ts";
+import { Browser } from "../support/browser.ts";
+import { DAY, START } from "../support/clock.ts";
+import { errorOf, untyped } from "../support/errors.ts";
+import { requestWith } from "../support/requests.ts";
+import { OTHER_SECRET, SECRET } from "../support/secrets.ts";
 
 const NAME = "__Host-Http-session";
 const THIRD_SECRET = "b7Ue-W4oXq1JkM9tRz_2DvHsYc5NgPf0";
@@ -53,12 +48,12 @@ describe("Flask's cases", () => {
       partitioned: true,
     } as const;
     const { visit } = createApp({ cookie });
-    const jar = new Jar();
+    const browser = new Browser();
     const attributes =
       "; Path=/app; Domain=example.com; HttpOnly; Secure; SameSite=None; Partitioned";
-    const set = await visit(jar, (session) => session.set("value", 42));
+    const set = await visit(browser, (session) => session.set("value", 42));
     expect(set.headers.getSetCookie()[0]).toEndWith(attributes);
-    const deleted = await visit(jar, (session) => session.pop("value"));
+    const deleted = await visit(browser, (session) => session.pop("value"));
     expect(deleted.headers.getSetCookie()[0]).toStartWith(
       "session=; Max-Age=0; Expires=Thu, 01 Jan",
     );
@@ -76,7 +71,9 @@ describe("Flask's cases", () => {
       expect(() => createApp(options)).toThrow(SessionOptionsError);
       return;
     }
-    const response = await createApp(options).visit(new Jar(), (session) => session.set("a", 1));
+    const response = await createApp(options).visit(new Browser(), (session) =>
+      session.set("a", 1),
+    );
     expect(response.headers.getSetCookie()[0]).toContain(attribute);
   });
 
@@ -86,11 +83,11 @@ describe("Flask's cases", () => {
   });
 
   test("7 a cookie of a key that left is nothing, and of a fallback good again", async () => {
-    const jar = new Jar();
-    await createApp({ secretKey: OTHER_SECRET }).visit(jar, (session) => session.set("a", 1));
-    expect(await createApp({ secretKey: SECRET }).look(jar.cookie)).toEqual({});
+    const browser = new Browser();
+    await createApp({ secretKey: OTHER_SECRET }).visit(browser, (session) => session.set("a", 1));
+    expect(await createApp({ secretKey: SECRET }).look(browser.cookie)).toEqual({});
     const secretKeyFallbacks = [THIRD_SECRET, OTHER_SECRET];
-    expect(await createApp({ secretKeyFallbacks }).look(jar.cookie)).toEqual({ a: 1 });
+    expect(await createApp({ secretKeyFallbacks }).look(browser.cookie)).toEqual({ a: 1 });
   });
 
   test.each([
@@ -98,14 +95,14 @@ describe("Flask's cases", () => {
     [false, undefined],
   ])("8 permanent %p: Max-Age %p", async (permanent, age) => {
     const { visit } = createApp();
-    const jar = new Jar();
-    const response = await visit(jar, (session) => {
+    const browser = new Browser();
+    const response = await visit(browser, (session) => {
       session.set("test", 42);
       session.permanent = permanent;
     });
     const line = response.headers.getSetCookie()[0] ?? "";
     expect(/; Max-Age=\d+/.exec(line)?.[0]).toBe(age);
-    await visit(jar, (session) => expect(session.permanent).toBe(permanent));
+    await visit(browser, (session) => expect(session.permanent).toBe(permanent));
   });
 
   test("10 special types come back as they were", async () => {
@@ -119,26 +116,26 @@ describe("Flask's cases", () => {
       numbers: [Number.NaN, -0, Infinity],
     };
     const { visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.update(values));
-    expect(await look(jar.cookie)).toStrictEqual(values);
+    const browser = new Browser();
+    await visit(browser, (session) => session.update(values));
+    expect(await look(browser.cookie)).toStrictEqual(values);
   });
 
   test.each([true, false])(
     "11 a read sets a cookie, permanent %p, when it is due",
     async (permanent) => {
       const { visit, advance } = createApp();
-      const jar = new Jar();
+      const browser = new Browser();
       for (const expected of [1, 2, 3]) {
-        const response = await visit(jar, (session) => {
+        const response = await visit(browser, (session) => {
           session.permanent = permanent;
           session.set("count", Number(session.get("count", 0)) + 1);
         });
         expect(await response.json()).toEqual({ count: expected });
       }
-      expect((await visit(jar)).headers.has("set-cookie")).toBe(false);
+      expect((await visit(browser)).headers.has("set-cookie")).toBe(false);
       advance(4 * DAY);
-      expect((await visit(jar)).headers.has("set-cookie")).toBe(true);
+      expect((await visit(browser)).headers.has("set-cookie")).toBe(true);
     },
   );
 
@@ -171,22 +168,22 @@ describe("Flask's cases", () => {
 
   test("13 A13 a cookie that is refreshed comes with Vary, looked at or not", async () => {
     const { sessions, visit, advance } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", 1));
     advance(4 * DAY);
-    const { headers } = await sessions.handler(() => new Response())(requestWith(jar.cookie));
+    const { headers } = await sessions.handler(() => new Response())(requestWith(browser.cookie));
     expect([headers.has("set-cookie"), headers.get("vary")]).toEqual([true, "Cookie"]);
   });
 
   test("14, 15 flashes keep their order and categories", async () => {
     const { visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => {
+    const browser = new Browser();
+    await visit(browser, (session) => {
       session.flash("Hello World");
       session.flash("Hello World", "error");
       session.flash("<em>Testing</em>", "warning");
     });
-    await visit(jar, (session) => {
+    await visit(browser, (session) => {
       expect(session.flashes.map(({ category }) => category)).toEqual([
         "message",
         "error",
@@ -194,54 +191,56 @@ describe("Flask's cases", () => {
       ]);
       expect(session.takeFlashes("error")).toEqual([{ category: "error", message: "Hello World" }]);
     });
-    await visit(jar, (session) => expect(session.takeFlashes()).toHaveLength(2));
-    await visit(jar, (session) => expect(session.takeFlashes()).toEqual([]));
+    await visit(browser, (session) => expect(session.takeFlashes()).toHaveLength(2));
+    await visit(browser, (session) => expect(session.takeFlashes()).toEqual([]));
   });
 
   test("16 a cookie over the limit is an error, not a warning", async () => {
     const { visit } = createApp();
     const random = crypto.getRandomValues(new Uint8Array(4096));
-    const error = await errorOf(() => visit(new Jar(), (session) => session.set("a", random)));
+    const error = await errorOf(() => visit(new Browser(), (session) => session.set("a", random)));
     expect(error).toMatchObject({ code: "ERR_SESSION_TOO_LARGE" });
   });
 
   test("23 a redirect's write and its target's are both there", async () => {
     const { sessions, visit } = createApp();
-    const jar = new Jar();
+    const browser = new Browser();
     const redirect = Response.redirect("http://localhost/next", 303);
-    await jar.send(
-      sessions.handler((_, session) => {
-        session.set("first", 1);
-        return redirect;
-      }),
-    );
-    const response = await visit(jar, (session) => session.set("second", 2));
+    const login = sessions.handler((_, session) => {
+      session.set("first", 1);
+      return redirect;
+    });
+    browser.take(await login(requestWith()));
+    const response = await visit(browser, (session) => session.set("second", 2));
     expect(await response.json()).toEqual({ first: 1, second: 2 });
   });
 
   test("33 a lifetime is a whole number of seconds", async () => {
     const { visit, advance } = createApp({ lifetime: 60 });
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", 1));
     advance(59);
-    expect(await (await visit(jar)).json()).toEqual({ a: 1 });
+    expect(await (await visit(browser)).json()).toEqual({ a: 1 });
     advance(1);
-    expect(await (await visit(jar)).json()).toEqual({});
+    expect(await (await visit(browser)).json()).toEqual({});
   });
 
-  test("36 login sets the user, logout removes it", async () => {
+  test.each<[string, (session: Session) => unknown, (session: Session) => unknown]>([
+    ["pop", (session) => session.regenerate(), (session) => session.pop("username", null)],
+    ["destroy", (session) => session.signIn("admin"), (session) => session.destroy()],
+  ])("36 login sets the user, logout by %s removes it", async (_, begin, end) => {
     const { visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => [session.regenerate(), session.set("username", "admin")]);
-    expect(await (await visit(jar)).json()).toEqual({ username: "admin" });
-    await visit(jar, (session) => session.pop("username", null));
-    expect([jar.cookie, await (await visit(jar)).json()]).toEqual([undefined, {}]);
+    const browser = new Browser();
+    await visit(browser, (session) => [begin(session), session.set("username", "admin")]);
+    expect(await (await visit(browser)).json()).toEqual({ username: "admin" });
+    await visit(browser, end);
+    expect([browser.cookie, await (await visit(browser)).json()]).toEqual(["", {}]);
   });
 });
 
 describe("better than Flask", () => {
   test("clear without a cookie deletes none", async () => {
-    const response = await createApp().visit(new Jar(), (session) => session.clear());
+    const response = await createApp().visit(new Browser(), (session) => session.clear());
     expect(response.headers.has("set-cookie")).toBe(false);
   });
 
@@ -250,53 +249,54 @@ describe("better than Flask", () => {
     ["an empty update", (session) => session.update({})],
   ])("%s is not signed again", async (_, act) => {
     const { visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", [1]));
-    expect((await visit(jar, act)).headers.has("set-cookie")).toBe(false);
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", [1]));
+    expect((await visit(browser, act)).headers.has("set-cookie")).toBe(false);
   });
 
   test("a change deep inside a value is saved without a flag", async () => {
     const { visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("cart", { items: ["tea"] }));
-    await visit(jar, (session) => Object.assign(Object(session.get("cart")), { items: [] }));
-    expect(await look(jar.cookie)).toEqual({ cart: { items: [] } });
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("cart", { items: ["tea"] }));
+    await visit(browser, (session) => Object.assign(Object(session.get("cart")), { items: [] }));
+    expect(await look(browser.cookie)).toEqual({ cart: { items: [] } });
   });
 
   test("a garbage cookie is replaced by the first write, and told of", async () => {
     const { visit, look, events } = createApp();
-    const jar = Object.assign(new Jar(), { cookie: `${NAME}=garbage` });
-    await visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    browser.cookie = `${NAME}=garbage`;
+    await visit(browser, (session) => session.set("a", 1));
     expect(events).toEqual([{ type: "rejected", reason: "malformed" }]);
-    expect(await look(jar.cookie)).toEqual({ a: 1 });
+    expect(await look(browser.cookie)).toEqual({ a: 1 });
   });
 
   test("a fresh permanent session is not signed again by each page, a missing one neither", async () => {
     const { sessions, visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => {
+    const browser = new Browser();
+    await visit(browser, (session) => {
       session.permanent = true;
       session.set("a", 1);
     });
     const page = sessions.handler(() => new Response("Not found", { status: 404 }));
-    expect((await page(requestWith(jar.cookie))).headers.has("set-cookie")).toBe(false);
+    expect((await page(requestWith(browser.cookie))).headers.has("set-cookie")).toBe(false);
   });
 
   test("a session that is not permanent lives on while it is only read", async () => {
     const { visit, advance } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", 1));
     for (let day = 0; day < 28; day += 4) {
       advance(4 * DAY);
-      expect(await (await visit(jar)).json()).toEqual({ a: 1 });
+      expect(await (await visit(browser)).json()).toEqual({ a: 1 });
     }
   });
 
   test("a date keeps its milliseconds", async () => {
     const { visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("when", new Date(START + 789)));
-    expect(await look(jar.cookie)).toEqual({ when: new Date(START + 789) });
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("when", new Date(START + 789)));
+    expect(await look(browser.cookie)).toEqual({ when: new Date(START + 789) });
   });
 
   test("what JSON cannot carry is an error, never silently a string", async () => {
@@ -308,13 +308,13 @@ describe("better than Flask", () => {
     }
     const { visit } = createApp();
     const set = (session: Session): void => session.set("cart", [{ price: new Money() }]);
-    const error = await errorOf(() => visit(new Jar(), set));
+    const error = await errorOf(() => visit(new Browser(), set));
     expect(error).toMatchObject({ code: "ERR_SESSION_VALUE", path: "cart[0].price" });
   });
 
   test.each([true, false])("permanent %p alone makes no cookie", async (permanent) => {
     const response = await createApp().visit(
-      new Jar(),
+      new Browser(),
       (session) => void (session.permanent = permanent),
     );
     expect(response.headers.has("set-cookie")).toBe(false);
@@ -322,36 +322,38 @@ describe("better than Flask", () => {
 
   test("taking the flashes of one category leaves the others", async () => {
     const { visit } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => [session.flash("a"), session.flash("b", "error")]);
-    await visit(jar, (session) => session.takeFlashes("error"));
-    await visit(jar, (session) => expect(session.takeFlashes()).toHaveLength(1));
+    const browser = new Browser();
+    await visit(browser, (session) => [session.flash("a"), session.flash("b", "error")]);
+    await visit(browser, (session) => session.takeFlashes("error"));
+    await visit(browser, (session) => expect(session.takeFlashes()).toHaveLength(1));
   });
 
   test("a string of fallbacks is one key, not one key a letter", async () => {
-    const jar = new Jar();
-    await createApp({ secretKey: OTHER_SECRET }).visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    await createApp({ secretKey: OTHER_SECRET }).visit(browser, (session) => session.set("a", 1));
     const { look } = createApp({ secretKeyFallbacks: OTHER_SECRET });
-    expect(await look(jar.cookie)).toEqual({ a: 1 });
+    expect(await look(browser.cookie)).toEqual({ a: 1 });
   });
 
   test("another cookie of our name does not log out", async () => {
     const { visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", 1));
-    expect(await look(`${NAME}=garbage; ${jar.cookie}`)).toEqual({ a: 1 });
-    expect(await look(`${jar.cookie}; ${NAME}=garbage`)).toEqual({ a: 1 });
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", 1));
+    expect(await look(`${NAME}=garbage; ${browser.cookie}`)).toEqual({ a: 1 });
+    expect(await look(`${browser.cookie}; ${NAME}=garbage`)).toEqual({ a: 1 });
   });
 
   test("what a handler changed before it threw is not saved", async () => {
     const { sessions, visit, look } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("a", 1));
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("a", 1));
     const page = sessions.handler((_, session): Response => {
       session.set("a", 2);
       throw new Error("Ours");
     });
-    expect(await errorOf(() => page(requestWith(jar.cookie)))).toMatchObject({ message: "Ours" });
-    expect(await look(jar.cookie)).toEqual({ a: 1 });
+    expect(await errorOf(() => page(requestWith(browser.cookie)))).toMatchObject({
+      message: "Ours",
+    });
+    expect(await look(browser.cookie)).toEqual({ a: 1 });
   });
 });

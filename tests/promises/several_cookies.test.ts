@@ -1,38 +1,32 @@
 import { describe, expect, test } from "bun:test";
 import type { SessionEvent } from "../../session/mod.ts";
-import {
-  type App,
-  createApp,
-  Jar,
-  OTHER_SECRET,
-  requestWith,
-  SECRET,
-  show,
-  START,
-  untyped,
-} from "../support/helpers.ts";
-import { forge, KID, signText } from "../support/jws.ts";
+import { type App, createApp } from "../support/app.ts";
+import { Browser } from "../support/browser.ts";
+import { untyped } from "../support/errors.ts";
+import { forge, signText } from "../support/jws.ts";
+import { cookieOf, requestWith, show } from "../support/requests.ts";
+import { OTHER_SECRET, SECRET } from "../support/secrets.ts";
+import { AUDIENCE as NAME, CLAIMS, HEADER, ID } from "../support/tokens.ts";
 
-const NAME = "__Host-Http-session";
+const text = forge({ header: HEADER, payload: CLAIMS });
+
+/** A token with these members in its header and these claims, signed with our key. */
+function signed(header: object, claims: object): string {
+  const changed = { header: { ...HEADER, ...header }, payload: { ...CLAIMS, ...claims } };
+  return signText(forge(changed), SECRET);
+}
 
 describe("a cookie of no use is ignored and left alone", () => {
-  const session = { sid: "AAECAwQFBgcICQoLDA0ODw", iat: START / 1000, ver: START };
-  const claims = { aud: NAME, ...session, exp: START / 1000 + 60, data: { username: "eve" } };
-  const header = { alg: "HS256", typ: "session+jwt", kid: KID };
-  const text = forge({ header, payload: claims });
-
-  test.each<[string, string, string]>([
-    ["malformed", "", ""],
-    ["malformed", "alice", ""],
-    ["malformed", `"${signText(text, SECRET)}"`, ""],
-    ["forged", signText(text, OTHER_SECRET), ""],
-    [
-      "unknown-key",
-      signText(forge({ header: { ...header, kid: "AAAAAAAA" }, payload: claims }), SECRET),
-      "",
-    ],
-    ["wrong-purpose", signText(forge({ header, payload: { ...claims, aud: "x" } }), SECRET), ""],
-    ["expired", signText(forge({ header, payload: { ...claims, exp: 1 } }), SECRET), ""],
+  test.each<[string, string]>([
+    ["malformed", ""],
+    ["malformed", "alice"],
+    ["malformed", `"${signText(text, SECRET)}"`],
+    ["forged", signText(text, OTHER_SECRET)],
+    ["unknown-key", signed({ kid: "AAAAAAAA" }, {})],
+    ["wrong-purpose", signed({}, { aud: "x" })],
+    ["expired", signed({}, { exp: 1 })],
+    ["expired", signed({}, { max: 1 })],
+    ["early", signed({}, { iat: 1e10 })],
   ])("C13 %s: %p", async (reason, token) => {
     const { sessions, events } = createApp();
     const page = sessions.handler(show);
@@ -52,17 +46,18 @@ describe("a cookie of no use is ignored and left alone", () => {
 
   test("D3 a write beside it begins a session with an id of its own", async () => {
     const { visit, look, sessions } = createApp();
-    const jar = Object.assign(new Jar(), { cookie: `${NAME}=${signText(text, OTHER_SECRET)}` });
-    await visit(jar, (session) => session.set("count", 1));
-    expect(await look(jar.cookie)).toEqual({ count: 1 });
-    expect((await sessions.open(requestWith(jar.cookie))).id).not.toBe(claims.sid);
+    const browser = new Browser();
+    browser.cookie = `${NAME}=${signText(text, OTHER_SECRET)}`;
+    await visit(browser, (session) => session.set("count", 1));
+    expect(await look(browser.cookie)).toEqual({ count: 1 });
+    expect((await sessions.open(requestWith(browser.cookie))).id).not.toBe(ID);
   });
 
   test("B9 a token that comes in another way is nothing", async () => {
     const { visit, sessions } = createApp();
-    const jar = new Jar();
-    await visit(jar, (session) => session.set("username", "ann"));
-    const [, token = ""] = jar.cookie?.split("=") ?? [];
+    const browser = new Browser();
+    await visit(browser, (session) => session.set("username", "ann"));
+    const [, token = ""] = browser.cookie.split("=");
     const request = new Request(`http://localhost/?${NAME}=${token}`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, [NAME]: token, "x-session": token },
@@ -72,35 +67,54 @@ describe("a cookie of no use is ignored and left alone", () => {
   });
 });
 
-/** Two cookies of one session, the older one first, and one of another session. */
-async function three(): Promise<{ app: App; cookies: string[] }> {
+/** The cookies that a browser may have been given, by what became of them. */
+type Cookies = Record<"older" | "newer" | "mallory" | "ended" | "moved", string>;
+
+/** Two cookies of one session, one of another session, and two that ended. */
+async function given(): Promise<{ app: App; cookies: Cookies }> {
   const app = createApp();
-  const jar = new Jar();
-  const cookies: string[] = [];
-  await app.visit(jar, (session) => session.set("count", 1));
-  cookies.push(jar.cookie ?? "");
-  await app.visit(jar, (session) => session.set("count", 2));
-  cookies.push(jar.cookie ?? "");
-  const mallory = new Jar();
+  const [ann, mallory] = [new Browser(), new Browser()];
+  const [ended, moved] = [new Browser(), new Browser()];
+  await app.visit(ann, (session) => session.set("count", 1));
+  const older = ann.cookie;
+  await app.visit(ann, (session) => session.set("count", 2));
   await app.visit(mallory, (session) => session.set("count", 9));
+  await app.visit(ended, (session) => session.set("count", 5));
+  await app.visit(moved, (session) => session.set("count", 6));
+  await app.visit(ended.copy(), (session) => session.destroy());
+  await app.visit(moved.copy(), (session) => session.regenerate());
   app.events.length = 0;
-  return { app, cookies: [...cookies, mallory.cookie ?? ""] };
+  const others = { mallory: mallory.cookie, ended: ended.cookie, moved: moved.cookie };
+  return { app, cookies: { older, newer: ann.cookie, ...others } };
 }
 
-describe("B2 two cookies of our name", () => {
-  test.each<[string, (string | number)[], unknown, SessionEvent["type"][]]>([
-    ["one that is no token, and ours", [`${NAME}=x`, 1], 2, []],
-    ["ours, and one that is no token", [1, `${NAME}=a.b.c`], 2, []],
-    ["the older and the newer one", [0, 1], 2, []],
-    ["the newer and the older one", [1, 0], 2, []],
-    ["the same one twice", [1, 1], 2, []],
-    ["two sessions", [1, 2], undefined, ["ambiguous"]],
-    ["two sessions, the other first", [2, 1], undefined, ["ambiguous"]],
-    ["two sessions and an old one", [0, 2, 1], undefined, ["ambiguous"]],
-    ["two that are no tokens", [`${NAME}=x`, `${NAME}=y`], undefined, ["rejected"]],
+describe("B2 several cookies of our name", () => {
+  const junk = `${NAME}=x`;
+
+  test.each<[string, string[], unknown, SessionEvent["type"][]]>([
+    ["one that is no token, and ours", [junk, "newer"], 2, []],
+    ["ours, and one that is no token", ["newer", `${NAME}=a.b.c`], 2, []],
+    ["the older and the newer one", ["older", "newer"], 2, []],
+    ["the newer and the older one", ["newer", "older"], 2, []],
+    ["the same one twice", ["newer", "newer"], 2, []],
+    ["two sessions", ["newer", "mallory"], undefined, ["ambiguous"]],
+    ["two sessions, the other first", ["mallory", "newer"], undefined, ["ambiguous"]],
+    ["two sessions and an old one", ["older", "mallory", "newer"], undefined, ["ambiguous"]],
+    ["two that are no tokens", [junk, `${NAME}=y`], undefined, ["rejected"]],
+    ["one that ended, and ours", ["ended", "newer"], 2, []],
+    ["ours, and one that ended", ["newer", "ended"], 2, []],
+    ["ours, one that ended and one that moved", ["moved", "newer", "ended"], 2, []],
+    ["two sessions and one that ended", ["ended", "newer", "mallory"], undefined, ["ambiguous"]],
+    ["one that ended, and one that is no token", [junk, "ended"], undefined, ["ended"]],
+    ["one that moved, and one that is no token", ["moved", junk], undefined, ["superseded"]],
+    ["one that ended, twice", ["ended", "ended"], undefined, ["ended"]],
+    ["four with ours among them", [junk, junk, junk, "newer"], 2, []],
+    ["five with ours among them", [junk, junk, junk, junk, "newer"], undefined, ["ambiguous"]],
+    ["five times ours", Array(5).fill("newer"), undefined, ["ambiguous"]],
   ])("%s", async (_, picked, count, types) => {
-    const { app, cookies } = await three();
-    const header = picked.map((one) => (typeof one === "string" ? one : cookies[one])).join("; ");
+    const { app, cookies } = await given();
+    const values = new Map(Object.entries(cookies));
+    const header = picked.map((one) => values.get(one) ?? one).join("; ");
     const session = await app.sessions.open(requestWith(header));
     expect(session.get("count")).toEqual(count);
     expect(app.events.map(({ type }) => type)).toEqual(types);
@@ -108,15 +122,39 @@ describe("B2 two cookies of our name", () => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
+  test("of one session give its newest state, which may be the store's", async () => {
+    const { app, cookies } = await given();
+    const browser = new Browser();
+    browser.cookie = cookies.newer;
+    await app.visit(browser, (session) => session.set("count", 3));
+    const header = `${cookies.older}; ${cookies.newer}`;
+    const session = await app.sessions.open(requestWith(header));
+    expect(session.get("count")).toBe(3);
+    // The browser is told.
+    const response = await app.sessions.commit(session, new Response());
+    expect(await app.look(cookieOf(response))).toEqual({ count: 3 });
+  });
+
+  test("of which none was taken are left alone, and a write begins a session", async () => {
+    const { app, cookies } = await given();
+    const header = `${cookies.newer}; ${cookies.mallory}`;
+    const session = await app.sessions.open(requestWith(header));
+    session.set("count", 7);
+    const response = await app.sessions.commit(session, new Response());
+    expect(await app.look(cookieOf(response))).toEqual({ count: 7 });
+    expect(await app.look(cookies.newer)).toEqual({ count: 2 });
+    expect(await app.look(cookies.mallory)).toEqual({ count: 9 });
+  });
+
   test("B5 in two header fields are two", async () => {
-    const { app, cookies } = await three();
-    using server = Bun.serve({ port: 0, fetch: app.sessions.handler(show) });
+    const { app, cookies } = await given();
+    using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: app.sessions.handler(show) });
     const { promise, resolve } = Promise.withResolvers<string>();
     let received = "";
     const lines = ["GET / HTTP/1.1", "Host: a", "Connection: close"];
-    const fields = [`Cookie: ${NAME}=x`, `Cookie: ${cookies[1]}`];
+    const fields = [`Cookie: ${NAME}=x`, `Cookie: ${cookies.newer}`];
     await Bun.connect({
-      hostname: server.hostname ?? "localhost",
+      hostname: "127.0.0.1",
       port: server.port ?? 0,
       socket: {
         open: (socket) => void socket.write([...lines, ...fields, "", ""].join("\r\n")),

@@ -16,10 +16,12 @@ export function loginPage(
     const { pathname } = new URL(request.url);
     if (pathname === "/")
       return new Response(`You are ${String(session.get("username", "nobody"))}`);
-    if (pathname === "/logout") session.pop("username");
+    if (pathname === "/logout") session.destroy();
     else {
-      session.regenerate();
-      session.set("username", (await request.formData()).get("username"));
+      const username = (await request.formData()).get("username");
+      if (typeof username !== "string") return new Response(null, { status: 400 });
+      session.signIn(username);
+      session.set("username", username);
     }
     return new Response(null, { status: 303, headers: { location: "/" } });
   });

@@ -56,6 +56,17 @@ const typedValues: Data = {
   nested: { list: [null, { $date: "not a tag" }], __proto__key: true },
 };
 
+function aMinuteLater(): number {
+  return Date.now() + 61_000;
+}
+
+/** A promise that is none of the runtime's: it has a `then`, and nothing else. */
+function later<T>(value: T | Promise<T>): Promise<T>;
+function later(value: unknown): unknown {
+  // oxlint-disable-next-line unicorn/no-thenable
+  return { then: (resolve: (value: unknown) => void) => queueMicrotask(() => resolve(value)) };
+}
+
 export const cases: readonly Case[] = [
   {
     name: "a visitor who reads gets no cookie",
@@ -102,18 +113,19 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    name: "a rotated key still verifies, and is replaced",
+    name: "a rotated key still verifies, and is replaced after a minute",
     async run() {
       const store = memoryStore();
       const old = setUp({ store });
       const copy = await signIn(old.client);
-      const { client, events } = setUp({ store, secretKey: OTHER_KEY, secretKeyFallbacks: KEY });
+      const keys = { secretKey: OTHER_KEY, secretKeyFallbacks: KEY };
+      const { client, events } = setUp({ store, now: aMinuteLater, ...keys });
       await readsAs(client, copy, "You are admin");
       equal(
         events.map(({ type }) => type),
         ["rotated"],
       );
-      const rotated = setUp({ store, secretKey: OTHER_KEY });
+      const rotated = setUp({ store, now: aMinuteLater, secretKey: OTHER_KEY });
       await readsAs(rotated.client, tokenOf(client), "You are admin");
       await readsAs(rotated.client, copy, "You are nobody");
       equal(rotated.events, [{ type: "rejected", reason: "unknown-key" }]);
@@ -189,13 +201,22 @@ export const cases: readonly Case[] = [
     name: "endAll ends every session of a subject",
     async run() {
       const { sessions, client } = setUp();
-      await client.session((session) => {
-        session.subject = "user-1";
-        session.set("username", "admin");
-      });
-      const copy = tokenOf(client);
-      await sessions.endAll("user-1");
+      const copy = await signIn(client);
+      await sessions.endAll("admin");
       await readsAs(client, copy, "You are nobody");
+    },
+  },
+  {
+    name: "endOthers ends every session of a subject but one",
+    async run() {
+      const { sessions, client } = setUp();
+      const copy = await signIn(client);
+      client.clear();
+      await signIn(client);
+      await client.session((session) => sessions.endOthers(session));
+      const own = tokenOf(client);
+      await readsAs(client, copy, "You are nobody");
+      await readsAs(client, own, "You are admin");
     },
   },
   {
@@ -228,6 +249,7 @@ export const cases: readonly Case[] = [
       equal(events, [{ type: "rejected", reason: "forged" }]);
       for (const kind of [
         "expired",
+        "early",
         "forged",
         "unknown-key",
         "wrong-purpose",
@@ -291,6 +313,26 @@ export const cases: readonly Case[] = [
         equal(await response.text(), await plain.text());
       }
       equal([...shared.headers], []);
+    },
+  },
+  {
+    name: "what only has a then is waited for, from a handler and from a store",
+    async run() {
+      const memory = memoryStore();
+      const store: Store = {
+        get: (keys) => later(memory.get(keys)),
+        replace: (...change) => later(memory.replace(...change)),
+      };
+      const { sessions, client } = setUp({ store });
+      await signIn(client);
+      const page = sessions.handler((_request, session) => {
+        session.set("seen", true);
+        return later(new Response("text"));
+      });
+      const cookie = `${NAME}=${tokenOf(client)}`;
+      const request = new Request("https://localhost/", { headers: { cookie } });
+      equal((await page(request)).headers.getSetCookie().length, 1);
+      equal(await client.session((session) => session.get("seen")), true);
     },
   },
   {

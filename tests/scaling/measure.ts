@@ -1,23 +1,43 @@
-// Prints what the records of ended sessions take in each store, and what one request costs there:
-// `bun run scaling`, or `bun run scaling 1000000` for so many records.
+/**
+ * Prints what docs/scaling.md quotes: what the library's entries take in each store, how long a call
+ * takes there, and how many changes of one session at once fit into `storeTimeout`.
+ *
+ * `bun run scaling`, or `bun run scaling 1000000` for so many entries of each kind.
+ *
+ * @module
+ */
 import { Database } from "bun:sqlite";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
-import { memoryStore, SessionStoreError, type Store } from "../../session/mod.ts";
-import { formatRecord } from "../../session/record.ts";
-import { randomId } from "../../session/token/token.ts";
+import {
+  createSessions,
+  memoryStore,
+  type Session,
+  SessionStoreError,
+  type Store,
+} from "../../session/mod.ts";
 import { postgresStore } from "../../session/stores/postgres.ts";
 import { redisStore } from "../../session/stores/redis.ts";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
+import { randomId } from "../../session/token/token.ts";
+import { cookieOf, requestWith } from "../support/requests.ts";
+import { SECRET } from "../support/secrets.ts";
 import { hasPostgres, hasRedis, POSTGRES_URL, REDIS_URL, RUN } from "../support/store_harness.ts";
 
-const RECORDS = Number(process.argv[2] ?? 100_000);
+const ENTRIES = Number(process.argv[2] ?? 100_000);
 const CALLS = 2_000;
-/** Requests to the store at a time while it is filled. */
+/** Calls of the store at a time while it is filled. */
 const AT_ONCE = 4;
+/** Seconds: as long as the end of a session with the default `idleTimeout`. */
 const LONG = 7 * 24 * 60 * 60 + 120;
+
+/** What the library put into a store under a key. */
+interface Entry {
+  readonly key: string;
+  readonly text: string;
+}
 
 interface Subject {
   readonly store: Store;
@@ -26,13 +46,60 @@ interface Subject {
   readonly close: () => Promise<void>;
 }
 
-function recordOf(id: string): string {
-  return formatRecord(id, { version: Date.now(), end: "over" });
+/** One entry of each kind, as sessions leave them. */
+async function captureEntries(): Promise<ReadonlyMap<string, Entry>> {
+  const store = memoryStore();
+  let last: Entry = { key: "", text: "" };
+  const sessions = createSessions({
+    secretKey: SECRET,
+    store: {
+      get: (keys) => store.get(keys),
+      replace(key, previous, next, ttl) {
+        last = { key, text: next };
+        return store.replace(key, previous, next, ttl);
+      },
+    },
+  });
+  let cookie: string | undefined;
+  async function visit(act: (session: Session) => void): Promise<Entry> {
+    const session = await sessions.open(requestWith(cookie));
+    act(session);
+    cookie = cookieOf(await sessions.commit(session, new Response()));
+    return last;
+  }
+  const cart = [
+    { id: "tea-42", count: 2 },
+    { id: "cup-7", count: 1 },
+  ];
+  await visit((session) => session.set("username", "admin"));
+  await visit((session) => session.signIn("user-1"));
+  const record = await visit((session) => session.set("cart", cart));
+  const mark = await visit((session) => session.destroy());
+  await sessions.endAll("user-1");
+  return new Map([
+    ["mark", mark],
+    ["record", record],
+    ["generation", last],
+  ]);
 }
 
+/** The same kind of entry for another session or subject. */
+function another({ key, text }: Entry): Entry {
+  const length = key.length - "sub:".length;
+  const fresh = key.startsWith("sub:")
+    ? `sub:${randomId()}${randomId()}`.slice(0, "sub:".length + length)
+    : randomId();
+  return { key: fresh, text: text.replaceAll(key, fresh) };
+}
+
+/** Kept, since what one measurement frees would be where the next one's entries go. */
+const kept: Store[] = [];
+
 async function memory(): Promise<Subject> {
+  const store = memoryStore();
+  kept.push(store);
   return {
-    store: memoryStore({ maxRecords: RECORDS + CALLS }),
+    store,
     bytes() {
       Bun.gc(true);
       return Promise.resolve(process.memoryUsage().rss);
@@ -103,13 +170,13 @@ async function postgres(): Promise<Subject> {
   };
 }
 
-/** Puts the records there, some at a time. */
-async function fill(store: Store): Promise<void> {
+/** Puts that many entries like this one into the store, some at a time. */
+async function fill(store: Store, entry: Entry): Promise<void> {
   async function work(count: number): Promise<void> {
     for (let put = 0; put < count;) {
-      const id = randomId();
+      const { key, text } = another(entry);
       try {
-        await store.replace(id, undefined, recordOf(id), LONG);
+        await store.replace(key, undefined, text, LONG);
         put += 1;
       } catch (error) {
         // A machine that others use may be late now and then.
@@ -117,41 +184,112 @@ async function fill(store: Store): Promise<void> {
       }
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, () => work(RECORDS / AT_ONCE)));
+  await Promise.all(Array.from({ length: AT_ONCE }, () => work(ENTRIES / AT_ONCE)));
 }
 
 /** The median of what a call takes, in microseconds. */
-async function time(call: (id: string) => unknown): Promise<number> {
+async function time(entry: Entry, call: (entry: Entry) => unknown): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < CALLS; i += 1) {
-    const id = randomId();
+    const one = another(entry);
     const start = performance.now();
-    await call(id);
+    await call(one);
     times.push((performance.now() - start) * 1000);
   }
   return times.toSorted((one, other) => one - other)[CALLS / 2] ?? 0;
 }
 
-async function measure(name: string, open: () => Promise<Subject>): Promise<void> {
-  const { store, bytes, close } = await open();
-  try {
-    const before = await bytes();
-    await fill(store);
-    const perRecord = ((await bytes()) - before) / RECORDS;
-    const get = await time((id) => store.get([id]));
-    const replace = await time((id) => store.replace(id, undefined, recordOf(id), LONG));
-    const gigabytes = (perRecord * 1e7) / 1e9;
-    const cells = [name, perRecord.toFixed(0), gigabytes.toFixed(1)];
-    console.log(`| ${[...cells, get.toFixed(1), replace.toFixed(1)].join(" | ")} |`);
-  } finally {
-    await close();
+async function measureStore(
+  name: string,
+  open: () => Promise<Subject>,
+  entries: ReadonlyMap<string, Entry>,
+): Promise<void> {
+  for (const [kind, entry] of entries) {
+    const { store, bytes, close } = await open();
+    try {
+      const before = await bytes();
+      await fill(store, entry);
+      const each = ((await bytes()) - before) / ENTRIES;
+      const get = await time(entry, ({ key }) => store.get([key]));
+      const replace = await time(entry, ({ key, text }) =>
+        store.replace(key, undefined, text, LONG),
+      );
+      const cells = [name, kind, each.toFixed(0), get.toFixed(1), replace.toFixed(1)];
+      console.log(`| ${cells.join(" | ")} |`);
+    } finally {
+      await close();
+    }
   }
 }
 
-console.log(`${RECORDS} ended records, ${navigator.hardwareConcurrency} cores\n`);
-console.log("| store | bytes a record | GB for 10,000,000 | get, µs | replace, µs |");
-console.log("| ----- | -------------- | ----------------- | ------- | ----------- |");
-await measure("memory", memory);
-await measure("SQLite", sqlite);
-if (hasRedis) await measure("Redis", redis);
-if (hasPostgres) await measure("PostgreSQL", postgres);
+/** A store that takes so many milliseconds for each call. */
+function slowStore(latency: number): Store {
+  const store = memoryStore();
+  return {
+    async get(keys) {
+      await Bun.sleep(latency);
+      return store.get(keys);
+    },
+    async replace(...change) {
+      await Bun.sleep(latency);
+      return store.replace(...change);
+    },
+  };
+}
+
+/** How many changes of one session at once are all committed: in one process, and in one each. */
+async function changesThatFit(
+  latency: number,
+  storeTimeout: number,
+  isShared: boolean,
+): Promise<number> {
+  for (let count = 2; ; count += 1) {
+    const store = slowStore(latency);
+    const instances = Array.from({ length: isShared ? 1 : count }, () =>
+      createSessions({ secretKey: SECRET, store, storeTimeout }),
+    );
+    const [first] = instances;
+    if (first === undefined) return 0;
+    const begun = await first.open(requestWith());
+    begun.set("start", 1);
+    const cookie = cookieOf(await first.commit(begun, new Response()));
+    const changes = Array.from({ length: count }, async (_, index) => {
+      const sessions = instances[index % instances.length] ?? first;
+      const session = await sessions.open(requestWith(cookie));
+      session.set(`key-${index}`, index);
+      await sessions.commit(session, new Response());
+    });
+    const results = await Promise.allSettled(changes);
+    if (results.some(({ status }) => status === "rejected") || count === 20) return count - 1;
+  }
+}
+
+const entries = await captureEntries();
+console.log(`${ENTRIES} entries of each kind, ${navigator.hardwareConcurrency} cores\n`);
+console.log("| entry | key and text, characters |");
+console.log("| ----- | ------------------------ |");
+for (const [kind, { key, text }] of entries) {
+  console.log(`| ${kind} | ${key.length + text.length} |`);
+}
+console.log("\n| store | entry | bytes each | get, µs | replace, µs |");
+console.log("| ----- | ----- | ---------- | ------- | ----------- |");
+await measureStore("memory", memory, entries);
+await measureStore("SQLite", sqlite, entries);
+if (hasRedis) await measureStore("Redis", redis, entries);
+if (hasPostgres) await measureStore("PostgreSQL", postgres, entries);
+
+console.log("\n| a call, ms | storeTimeout, ms | changes at once in a process | in one each |");
+console.log("| ---------- | ---------------- | ---------------------------- | ----------- |");
+const latencies: readonly (readonly [latency: number, storeTimeout: number])[] = [
+  [10, 250],
+  [30, 250],
+  [90, 250],
+  [90, 500],
+  [90, 1000],
+  [90, 1500],
+];
+for (const [latency, storeTimeout] of latencies) {
+  const inOne = await changesThatFit(latency, storeTimeout, true);
+  const inEach = await changesThatFit(latency, storeTimeout, false);
+  console.log(`| ${latency} | ${storeTimeout} | ${inOne} | ${inEach} |`);
+}

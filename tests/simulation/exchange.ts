@@ -1,24 +1,60 @@
-import type { Contents, Effects, Plan } from "./plan.ts";
+import type { Contents, Effects } from "./effects.ts";
+import type { Plan } from "./plan.ts";
 
-/** When something happened: in the order of all that happened, and in milliseconds. */
+/** When something happened: in the order of all that happened, and in true milliseconds. */
 export interface Moment {
   readonly order: number;
   readonly time: number;
 }
 
-/** A session cookie as the browser has it. */
+/** A session cookie as the browser has it, with the claims that say when it ends. */
 export interface Token {
   readonly text: string;
   /** The `sid` claim. */
   readonly id: string;
+  /** The `iat` claim, in seconds. */
+  readonly issuedAt: number;
   /** The `exp` claim, in seconds. */
+  readonly expiresAt: number;
+  /** The `max` claim, in seconds. */
   readonly endsAt: number;
 }
 
 /** What a response says of the cookie: nothing, that it goes, or its new value. */
 export type CookieChange = undefined | "deleted" | Token;
 
-/** One request with all that became of it. What is not there did not happen yet. */
+/** How the instance that serves a request is set up. */
+export interface Settings {
+  /** How wrong its clock is, in milliseconds. */
+  readonly skew: number;
+  readonly lifetime: number;
+  readonly idleTimeout: number;
+  readonly dataIn: "cookie" | "store";
+}
+
+/** Why a session is over. */
+export interface End {
+  readonly kind: "moved" | "emptied" | "destroyed" | "generation";
+  readonly moment: Moment;
+  /** The request that put the mark. */
+  readonly by: number | undefined;
+  /** The id that it moved to. */
+  readonly next: string | undefined;
+}
+
+/** What the store told of a session at one moment. */
+export interface Look {
+  readonly moment: Moment;
+  readonly hasRecord: boolean;
+  /** What the session held, by the model. */
+  readonly contents: Contents;
+  /** Why the session was over, where it was. */
+  readonly end: End | undefined;
+  /** When the session was used before, in milliseconds. */
+  readonly usedBefore: number;
+}
+
+/** One request with all that became of it. What is undefined did not happen yet. */
 export interface Exchange {
   /** The mark on every value that it writes. */
   readonly number: number;
@@ -26,58 +62,100 @@ export interface Exchange {
   readonly browser: number | undefined;
   readonly token: Token | undefined;
   readonly plan: Plan;
+  readonly settings: Settings;
   readonly sent: Moment;
-  /** What its session should hold, from the moment that the store was asked. */
-  expected: ReadonlyMap<string, Exchange>;
-  /** How often its session had been written at that moment. */
-  writesSeen: number;
-  /** When the store was asked for its session. */
-  asked: Moment | undefined;
+  /** Each time the store told of its cookie's session. */
+  readonly looks: Look[];
+  /** What the store told of generations, by key. */
+  readonly generations: Map<string, string | undefined>;
   opened: Moment | undefined;
+  /** What the store told when it was opened. */
+  found: Look | undefined;
   /** Whether the cookie's session was still there. */
   isLive: boolean;
   seen: Contents;
-  /** The subject that it saw. */
   subjectSeen: string | undefined;
-  effects: Effects | undefined;
-  /** When the handler was ready. */
+  effects: Effects;
+  /** When its handler was ready to commit. */
   handled: Moment | undefined;
-  /** When its session's record was replaced, and whether that ever failed. */
-  committed: Moment | undefined;
+  /** When the store took a record or a mark for the cookie's session. */
+  changed: Moment | undefined;
+  /** The new id that it gave to the session, and what the session held then. */
+  moved: { readonly id: string; readonly base: Contents } | undefined;
+  /** The generation that it put in place of its session's. */
+  generation: string | undefined;
+  /** Whether something else was there when it replaced a value. */
   hadConflict: boolean;
-  /** When the commit returned. */
+  /** Whether the store told it something else than what happened. */
+  hadFault: boolean;
+  isCrashed: boolean;
   answered: Moment | undefined;
-  hasFailed: boolean;
+  /** The code of the error that it ended with. */
+  failure: string | undefined;
   cookie: CookieChange;
-  delivered: Moment | undefined;
-  /** Whether an `endAll` came while it was under way, so that either may be the first. */
-  isBesideEndAll: boolean;
 }
 
-/** How long requests and responses may be under way, in milliseconds (design §7). */
-export const WINDOW = 60_000;
+/** How far a clock may be wrong, and what a request takes at the store, in milliseconds. */
+export const TOLERANCE = 30_000;
 
-/** Whether it took so long that it gets no cookie. */
-export function isSlow({ opened, handled }: Exchange): boolean {
-  return opened !== undefined && handled !== undefined && handled.time - opened.time > WINDOW;
+export function createExchange(
+  given: Pick<Exchange, "number" | "browser" | "token" | "plan" | "settings" | "sent">,
+  effects: Effects,
+): Exchange {
+  return {
+    ...given,
+    looks: [],
+    generations: new Map(),
+    opened: undefined,
+    found: undefined,
+    isLive: false,
+    seen: new Map(),
+    subjectSeen: undefined,
+    effects,
+    handled: undefined,
+    changed: undefined,
+    moved: undefined,
+    generation: undefined,
+    hadConflict: false,
+    hadFault: false,
+    isCrashed: false,
+    answered: undefined,
+    failure: undefined,
+    cookie: undefined,
+  };
 }
 
-/** Reads the cookie's claims, as anybody may. */
-export function readToken(text: string): Token {
-  const payload = Buffer.from(text.split(".")[1] ?? "", "base64url").toString();
-  const claims: unknown = JSON.parse(payload);
-  if (typeof claims !== "object" || claims === null || !("sid" in claims) || !("exp" in claims)) {
-    throw new TypeError(`Cannot read a token: ${payload}`);
-  }
-  return { text, id: String(claims.sid), endsAt: Number(claims.exp) };
+/** Whether a request is under way. */
+export function isOpen({ answered, isCrashed }: Exchange): boolean {
+  return answered === undefined && !isCrashed;
+}
+
+/** A moment as the request's instance sees it, in milliseconds. */
+export function clockOf({ settings }: Exchange, { time }: Moment): number {
+  return time + settings.skew;
 }
 
 /** Reads the one `Set-Cookie` line of a response. */
 export function readCookie(response: Response): CookieChange {
-  const lines = response.headers.getSetCookie();
-  const [line] = lines;
+  const [line, ...others] = response.headers.getSetCookie();
   if (line === undefined) return undefined;
-  if (lines.length > 1) throw new TypeError("Cannot read a response: it sets two cookies");
+  if (others.length > 0) throw new TypeError("Cannot read a response: it sets two cookies");
   const value = line.slice(line.indexOf("=") + 1, line.indexOf(";"));
   return value === "" ? "deleted" : readToken(value);
+}
+
+/** Reads the claims, as anybody may. */
+function readToken(text: string): Token {
+  const payload: unknown = JSON.parse(
+    Buffer.from(text.split(".")[1] ?? "", "base64url").toString(),
+  );
+  if (typeof payload !== "object") throw new TypeError(`Cannot read a token: ${text}`);
+  const claims: Record<string, unknown> = { ...payload };
+  return {
+    text,
+    id: String(claims["sid"]),
+    issuedAt: Number(claims["iat"]),
+    expiresAt: Number(claims["exp"]),
+    endsAt: Number(claims["max"]),
+  };
 }

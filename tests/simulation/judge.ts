@@ -1,137 +1,74 @@
-import { type Exchange, isSlow, type Moment, type Token, WINDOW } from "./exchange.ts";
-import { markOf, mayBeOver, type Model, type SessionModel } from "./model.ts";
+import type { Contents } from "./effects.ts";
+import {
+  clockOf,
+  type End,
+  type Exchange,
+  type Moment,
+  TOLERANCE,
+  type Token,
+} from "./exchange.ts";
+import type { Finding } from "./finding.ts";
+import { markOf, type Model, type SessionModel } from "./model.ts";
 
-/** What must not happen. */
-export type Fault =
-  /** A delivered change is not there any more. */
-  | "lost"
-  /** A removed value is there again. */
-  | "returned"
-  /** An ended session, or its data, is there again. */
-  | "revived"
-  /** A browser's session is gone, and nothing ended it. */
-  | "signedOut"
-  /** A request got an error. */
-  | "failed";
+/** How long a session may outlive its window, where clocks differ: in milliseconds. */
+const SKEW_ALLOWANCE = 60_000;
+/** How long after an end a late request gets no cookie, in milliseconds (design §7). */
+export const LATE = 60_000;
+/** Claims are in whole seconds. */
+const SECOND = 1000;
 
-/** What may happen, and the documentation says so. */
-export type Limit =
-  /** A response that was overtaken put an old cookie back, or took a new one away. */
-  | "overtaken"
-  /** A request that came without a good cookie began a session of its own. */
-  | "parallel"
-  /** The session that the browser's cookie names was ended. */
-  | "ended"
-  | "expired";
-
-export type Finding =
-  | { readonly fault: Fault; readonly text: string }
-  | { readonly limit: Limit; readonly text: string };
-
-/** How far clocks may be apart, in milliseconds. */
-const SKEW = 30_000;
-/** What the store may take within a request, in milliseconds. */
-const STORE_TIME = 1000;
-
-/** Compares what a request was given with what it should have been given. */
-export function* judgeOpen(
-  model: Model,
-  exchange: Exchange,
-  others: readonly Exchange[],
-  now: number,
-): Iterable<Finding> {
-  const { token, browser, isLive } = exchange;
+/** Compares what a request was given with the newest state of its session. */
+export function* judgeOpen(model: Model, exchange: Exchange): Iterable<Finding> {
+  const { token, isLive, found: look, seen, settings } = exchange;
   const session = model.session(token?.id);
-  if (token === undefined || session === undefined) return;
   if (!isLive) {
-    if (browser !== undefined) yield judgeSignedOut(token, session, now);
+    if (seen.size > 0) yield { fault: "revived", text: "a new session is not empty" };
+    if (token !== undefined) yield judgeMissing(exchange, token);
     return;
   }
-  if (session.ended !== undefined && session.ended.order < exchange.sent.order) {
-    yield { fault: "revived", text: `the session ${token.id} opened again` };
+  if (session === undefined || look === undefined) {
+    yield { fault: "failed", text: "the store was not asked" };
+    return;
   }
-  for (const [key, by] of exchange.seen) {
+  if (look.end !== undefined) yield judgeReopened(look.end);
+  else yield* judgeContents(session, look.contents, seen);
+  if (exchange.subjectSeen !== session.subject) {
+    yield { fault: "revived", text: `it is the session of ${exchange.subjectSeen}` };
+  }
+  const { time } = look.moment;
+  const isUnused = time > look.usedBefore + session.window * SECOND + SKEW_ALLOWANCE;
+  if (isUnused) yield { fault: "overLife", text: "it was not used for longer than its window" };
+  if (exchange.sent.time + settings.skew >= session.endsAt * SECOND) {
+    yield { fault: "overLife", text: "its lifetime was over" };
+  }
+}
+
+function judgeMissing(exchange: Exchange, { expiresAt }: Token): Finding {
+  if (exchange.found?.end !== undefined) return { limit: "ended", text: "it was ended" };
+  const isExpired = clockOf(exchange, exchange.sent) > (expiresAt - 1) * SECOND;
+  if (isExpired) return { limit: "expired", text: "the cookie is over" };
+  return { fault: "signedOut", text: "its session did not open" };
+}
+
+function judgeReopened({ kind }: End): Finding {
+  const fault = kind === "destroyed" || kind === "generation" ? "missedEnd" : "revived";
+  return { fault, text: `its session was over: ${kind}` };
+}
+
+function* judgeContents(
+  session: SessionModel,
+  expected: Contents,
+  seen: Contents,
+): Iterable<Finding> {
+  for (const [key, by] of seen) {
+    if (expected.get(key) === by) continue;
     const mark = markOf(key, by);
-    if (!session.history.has(mark)) {
-      yield { fault: "revived", text: `${mark} came out of another session` };
-    } else if (model.deathOf(mark) < exchange.sent.order) {
-      yield { fault: "returned", text: `${mark} is there again` };
-    }
+    if (session.history.has(mark)) yield { fault: "older", text: `${mark} is there again` };
+    else yield { fault: "revived", text: `${mark} was never in this session` };
   }
-  for (const [key, writer] of exchange.expected) {
-    if (exchange.seen.get(key) === writer.number) continue;
-    if (!isPromised(key, writer, exchange, others)) continue;
-    yield { fault: "lost", text: `${markOf(key, writer.number)} is not there` };
+  for (const [key, by] of expected) {
+    if (!seen.has(key)) yield { fault: "lost", text: `${markOf(key, by)} is not there` };
   }
-}
-
-function judgeSignedOut(token: Token, session: SessionModel, now: number): Finding {
-  if (token.endsAt * 1000 <= now) return { limit: "expired", text: "the cookie is over" };
-  if (mayBeOver(session)) return { limit: "ended", text: "it was ended" };
-  return { fault: "signedOut", text: `the session ${token.id} did not open` };
-}
-
-/** Whether a change has to be seen by a later request of the browser that was told of it. */
-function isPromised(
-  key: string,
-  writer: Exchange,
-  reader: Exchange,
-  others: readonly Exchange[],
-): boolean {
-  if (reader.browser === undefined) return false;
-  const own = others.filter(({ browser }) => browser === reader.browser);
-  const beyond = own.filter((other) => isBeyondWindow(writer, other));
-  // A new id may come from a request of any length, and takes along what that one found.
-  if (beyond.some((other) => isSlow(other))) return false;
-  if (own.some((other) => hasShown(key, writer, other) && isDelivered(other, reader))) return true;
-  const isTold = writer.browser === reader.browser && isDelivered(writer, reader);
-  return isTold && (isSlow(writer) || beyond.length === 0);
-}
-
-function isDelivered(exchange: Exchange, before: Exchange): boolean {
-  return exchange.delivered !== undefined && exchange.delivered.order < before.sent.order;
-}
-
-/** Whether the other request saw the change soon enough to be given a cookie with it. */
-function hasShown(key: string, writer: Exchange, other: Exchange): boolean {
-  const { seen, isLive, hadConflict, handled } = other;
-  if (!isLive || hadConflict || handled === undefined || other === writer) return false;
-  if (seen.get(key) !== writer.number || writer.committed === undefined) return false;
-  return handled.time - writer.committed.time < WINDOW - STORE_TIME;
-}
-
-/** Whether the other overlapped, and was written so much earlier or later that no record told. */
-function isBeyondWindow(writer: Exchange, other: Exchange): boolean {
-  if (other === writer || other.cookie === undefined) return false;
-  if (isSlow(other) && other.effects?.isRegenerated !== true) return false;
-  const isApart =
-    (writer.delivered?.order ?? Infinity) < other.sent.order ||
-    (other.delivered?.order ?? Infinity) < writer.sent.order;
-  const [one, two] = [writer.committed ?? writer.answered, other.committed ?? other.answered];
-  if (isApart || one === undefined || two === undefined) return false;
-  return Math.abs(one.time - two.time) >= WINDOW - STORE_TIME;
-}
-
-/** With the data in the store every copy sees the same, which is all of it. */
-export function* judgeStored(exchange: Exchange): Iterable<Finding> {
-  if (!exchange.isLive) return;
-  for (const [key, { number }] of exchange.expected) {
-    if (exchange.seen.get(key) === number) continue;
-    yield { fault: "lost", text: `${markOf(key, number)} is not in the store` };
-  }
-}
-
-/** Whether a change was dropped though its session goes on. */
-export function* judgeAnswer(model: Model, exchange: Exchange, now: number): Iterable<Finding> {
-  const { token, effects, isLive, committed, answered } = exchange;
-  const session = model.session(token?.id);
-  if (!isLive || token === undefined || session === undefined || answered === undefined) return;
-  if (effects === undefined || effects.set.size === 0 || committed !== undefined) return;
-  if (mayBeOver(session) || token.endsAt * 1000 <= now + SKEW) return;
-  // What the session's former subject set is nothing to the one it has now.
-  const { subjectSeen } = exchange;
-  if (subjectSeen !== undefined && subjectSeen !== session.subject) return;
-  yield { fault: "lost", text: `what ${exchange.number} set was not put down` };
 }
 
 /** Looks at a response that takes a good session's cookie from the browser. */
@@ -139,36 +76,32 @@ export function* judgeDelivery(
   model: Model,
   exchange: Exchange,
   jar: Token | undefined,
+  now: Moment,
 ): Iterable<Finding> {
-  const { token, cookie, effects, isLive, asked, opened } = exchange;
-  const present = model.session(jar?.id);
-  if (cookie === undefined || present === undefined || present.isEnded) return;
-  if (cookie !== "deleted" && cookie.id === present.id) return;
-  if (token === undefined) {
-    yield { limit: "parallel", text: "a session without a cookie took its place" };
-    return;
-  }
-  const { moved: movedAt, mayHaveMovedNothing } = model.session(token.id) ?? {};
-  const moved = mayHaveMovedNothing === true ? undefined : movedAt;
-  const mayDelete = effects?.isDestroyed === true && !isWithin(moved, exchange.handled);
-  const isOwn = effects?.isRegenerated === true || mayDelete;
-  const isEmptied = isLive && exchange.committed !== undefined;
-  const isOld = cookie !== "deleted" && cookie.id === token.id;
-  if (isOwn || isEmptied || isOld) {
+  const { cookie } = exchange;
+  if (jar === undefined || cookie === undefined || model.endOf(jar.id) !== undefined) return;
+  if (jar.expiresAt * SECOND <= now.time) return;
+  if (cookie !== "deleted" && cookie.id === jar.id) return;
+  if (isOwn(exchange) || isOld(exchange)) {
     yield { limit: "overtaken", text: "an overtaken response changed the cookie" };
-    return;
-  }
-  const isExpired = token.endsAt * 1000 <= (opened?.time ?? 0) + SKEW;
-  const isOver = isExpired || !isWithin(moved, asked);
-  if (!isLive && isOver) {
-    yield { limit: "parallel", text: "a session after an ended one took its place" };
-  } else {
-    yield { fault: "signedOut", text: `${exchange.number} took the cookie of ${present.id} away` };
-  }
+  } else if (hadNoSession(exchange)) {
+    yield { limit: "parallel", text: "a session that began without a cookie took its place" };
+  } else yield { fault: "signedOut", text: `${exchange.number} took the cookie away` };
 }
 
-/** Whether the moment is in the window after the move, on any clock. */
-function isWithin(moved: Moment | undefined, moment: Moment | undefined): boolean {
-  if (moved === undefined || moment === undefined || moment.order < moved.order) return false;
-  return moment.time < moved.time + WINDOW - SKEW;
+/** Whether the request itself ended its session, or moved it. */
+function isOwn({ effects, changed, cookie }: Exchange): boolean {
+  return effects.isDestroyed || effects.isMoved || (cookie === "deleted" && changed !== undefined);
+}
+
+/** Whether the response has the cookie of the session that the request came with. */
+function isOld({ cookie, token }: Exchange): boolean {
+  return typeof cookie === "object" && cookie.id === token?.id;
+}
+
+/** Whether the request came without a session, and not only because it overlapped the end. */
+function hadNoSession({ isLive, found, handled }: Exchange): boolean {
+  if (isLive) return false;
+  if (found?.end === undefined || handled === undefined) return true;
+  return handled.time - found.end.moment.time >= LATE - TOLERANCE;
 }

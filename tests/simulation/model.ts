@@ -1,304 +1,242 @@
-import type { Exchange, Moment } from "./exchange.ts";
-import { type Effects, isFlash } from "./plan.ts";
+import { apply, type Contents, type Effects } from "./effects.ts";
+import {
+  clockOf,
+  type End,
+  type Exchange,
+  type Look,
+  type Moment,
+  type Token,
+} from "./exchange.ts";
+import type { Replacement } from "./store.ts";
 
-/** A session as it should be: each request's changes in the order in which the store took them. */
+/** A session as it should be: its newest state, in the order in which the store took the changes. */
 export interface SessionModel {
   readonly id: string;
-  /** Each key with the request that wrote it last. */
-  readonly values: Map<string, Exchange>;
-  /** Every value that was ever there, as a mark. */
+  readonly subject: string | undefined;
+  /** The subject's generation when it began. */
+  readonly generation: string | undefined;
+  /** From a use to its end, in seconds, as it began. */
+  readonly window: number;
+  /** When it ends at the latest, in seconds, as it began. */
+  readonly endsAt: number;
+  contents: Contents;
+  /** Every value that it ever held, as a mark. */
   readonly history: Set<string>;
-  subject: string | undefined;
-  /** All that it ever had. */
-  readonly subjects: Set<string>;
-  writes: number;
-  /** How many keys were removed, because a record names only so many. */
-  removals: number;
-  /** Whether the store has taken its end, or could have. */
-  isEnded: boolean;
-  mayHaveEnded: boolean;
-  /** Requests that removed something and were not answered yet: it may have been the last key. */
-  readonly undecided: Set<Exchange>;
-  /** When its end was acknowledged. */
-  ended: Moment | undefined;
-  /** When it got a new id. */
-  moved: Moment | undefined;
-  /** Whether nothing may have gone on under the new id: then it is just over. */
-  mayHaveMovedNothing: boolean;
+  /** Marks of values that are too large for a cookie. */
+  readonly huge: Set<string>;
+  /** The request whose write the store has. */
+  lastWriter: number;
+  /** In true milliseconds. */
+  lastUse: number;
 }
 
-const GONE_LIMIT = 128;
-const WINDOW = 60_000;
-/** What the store may take within a request, in milliseconds. */
-const STORE_TIME = 1000;
-
-/** Whether there is a reason for its cookie not to open. */
-export function mayBeOver({ isEnded, mayHaveEnded, undecided }: SessionModel): boolean {
-  return isEnded || mayHaveEnded || undecided.size > 0;
+interface Generation {
+  readonly value: string;
+  readonly moment: Moment;
 }
+
+/** A request that commits later than this after its cookie's end finds it ended, in milliseconds. */
+const GRACE = 60_000;
 
 /** A value: its key with the request that wrote it. */
 export function markOf(key: string, by: number): string {
   return `${key} by ${by}`;
 }
 
+/** Whether a session holds a value that is too large for a cookie. */
+export function isHuge({ contents, huge }: SessionModel): boolean {
+  return Array.from(contents).some(([key, by]) => huge.has(markOf(key, by)));
+}
+
+/**
+ * Whether the session was over by the clock when the request last looked: then its changes are
+ * dropped, though nothing ended it.
+ */
+export function isOutlived(exchange: Exchange): boolean {
+  const { token, looks } = exchange;
+  const last = looks.at(-1);
+  if (token === undefined || last === undefined) return false;
+  const clock = clockOf(exchange, last.moment);
+  const isForgotten = !last.hasRecord && clock > token.expiresAt * 1000 + GRACE;
+  return isForgotten || clock >= token.endsAt * 1000;
+}
+
 /** What should hold, kept beside the real thing. */
 export class Model {
-  /** With the data in the store no copy of a cookie holds any. */
-  readonly #isStored: boolean;
   readonly #sessions = new Map<string, SessionModel>();
-  /** The marks of removed values, with the order of their removal's acknowledgement. */
-  readonly #dead = new Map<string, number>();
-  /** The marks of removed values, from the moment that the store took the removal. */
-  readonly #removed = new Set<string>();
-  /** The marks of values that the record may or may not tell the removal of. */
-  readonly #forgotten = new Set<string>();
-  /** What dies once a request is answered. */
-  readonly #dying = new Map<Exchange, string[]>();
-  /** The marks of flashes that may be read twice. */
-  readonly #carried = new Set<string>();
-  /** What a request took along to a new id. */
-  readonly #taken = new Map<Exchange, SessionModel>();
+  /** The ends that the store took, by session: also of those that no cookie names yet. */
+  readonly #ends = new Map<string, End>();
+  /** The store's key of each subject's generation. */
+  readonly #generationKeys: ReadonlyMap<string, string>;
+  readonly #generations = new Map<string, Generation>();
 
-  constructor(isStored: boolean) {
-    this.#isStored = isStored;
+  constructor(generationKeys: ReadonlyMap<string, string>) {
+    this.#generationKeys = generationKeys;
   }
 
   session(id: string | undefined): SessionModel | undefined {
     return id === undefined ? undefined : this.#sessions.get(id);
   }
 
-  /** When the removal of this value was acknowledged. */
-  deathOf(mark: string): number {
-    return this.#carried.has(mark) ? Infinity : (this.#dead.get(mark) ?? Infinity);
+  /** Why the session is over, where it is: a mark, or another generation. */
+  endOf(id: string | undefined): End | undefined {
+    if (id === undefined) return undefined;
+    const end = this.#ends.get(id);
+    if (end !== undefined) return end;
+    const session = this.#sessions.get(id);
+    if (session?.subject === undefined) return undefined;
+    const generation = this.#generationOf(session.subject);
+    if (generation === undefined || generation.value === session.generation) return undefined;
+    const { moment } = generation;
+    return { kind: "generation", moment, by: undefined, next: undefined };
   }
 
-  /** The store was asked for an exchange's session. */
-  ask(exchange: Exchange): void {
-    const session = this.session(exchange.token?.id);
-    exchange.expected = new Map(session?.values);
-    exchange.writesSeen = session?.writes ?? 0;
+  /** Whether the subject's generation changed since. */
+  hasNewGeneration(subject: string, since: Moment): boolean {
+    return (this.#generationOf(subject)?.moment.order ?? -1) > since.order;
   }
 
-  /** The store has taken what an exchange did to its session. */
-  commit(exchange: Exchange, moment: Moment): void {
-    exchange.committed = moment;
-    const { effects } = exchange;
-    const session = this.session(exchange.token?.id);
-    if (session === undefined || effects === undefined) return;
-    if (effects.isDestroyed) {
-      session.isEnded = true;
-      return;
+  /** The session and those that it moved to, one after the other. */
+  *chainOf(id: string): Iterable<string> {
+    yield id;
+    const next = this.#ends.get(id)?.next;
+    if (next !== undefined) yield* this.chainOf(next);
+  }
+
+  /** The store told an exchange of its session, and perhaps of generations. */
+  look(
+    exchange: Exchange,
+    keys: readonly string[],
+    values: readonly (string | undefined)[],
+    moment: Moment,
+  ): void {
+    for (const [index, key] of keys.entries()) {
+      const value = values[index];
+      if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[1]);
+      else exchange.looks.push(this.#lookAt(key, value !== undefined, moment));
     }
-    const dying = isNewOwners(session, exchange, effects)
-      ? [...this.#forgetOthers(session, exchange, moment)]
-      : [];
-    dying.push(...this.#removeAll(session, exchange, effects));
-    dying.push(...this.#changeInside(session, exchange, effects));
-    for (const key of [...effects.set, ...effects.flashes]) put(session, key, exchange);
-    nameSubject(session, exchange, effects);
-    for (const mark of dying) this.#removed.add(mark);
-    this.#dying.set(exchange, dying);
-    session.writes++;
-    if (effects.removed.size > 0) session.undecided.add(exchange);
-    if (!effects.isRegenerated) return;
-    session.isEnded = true;
-    session.moved ??= moment;
-    const isWithoutKey = Array.from(session.values.keys()).every(isFlash);
-    if (isWithoutKey) session.mayHaveEnded = true;
-    const taken = copyOf(session, "");
-    // One that took longer than its cookie lived, or that may have come after the end for its
-    // cookie, keeps no more than what it set.
-    const isOver = !this.#isStored && (exchange.token?.endsAt ?? 0) * 1000 <= moment.time;
-    if (isOver || session.mayHaveEnded) {
-      session.mayHaveMovedNothing = isWithoutKey || isWithoutOwn(effects);
-      taken.values.clear();
-      taken.subject = effects.subject?.name;
-    }
-    this.#taken.set(exchange, taken);
   }
 
-  /** The commit of an exchange returned: from now on, what it removed or ended is no more. */
+  #lookAt(id: string, hasRecord: boolean, moment: Moment): Look {
+    const session = this.#sessions.get(id);
+    if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
+    const { contents, lastUse } = session;
+    session.lastUse = moment.time;
+    return { moment, hasRecord, contents, end: this.endOf(id), usedBefore: lastUse };
+  }
+
+  /** The store took a value: a generation, or from an exchange a record or a mark. */
+  replace(
+    { key, next }: Replacement,
+    moment: Moment,
+    exchange: Exchange | undefined,
+    effects: Effects,
+  ): void {
+    const isGeneration = Array.from(this.#generationKeys.values()).includes(key);
+    const [, how = "", , otherId] = next.split(" ");
+    if (isGeneration) this.#generations.set(key, { value: how, moment });
+    if (exchange === undefined) return;
+    const isMark = how === "ended" || how === "moved";
+    const nextId = how === "moved" ? otherId : undefined;
+    if (isGeneration) exchange.generation = how;
+    else if (key !== exchange.token?.id) {
+      if (isMark && effects.isDestroyed) this.#end(key, "destroyed", moment, exchange, nextId);
+    } else {
+      const session = this.session(key);
+      if (session === undefined) return;
+      if (nextId !== undefined) {
+        exchange.moved = { id: nextId, base: session.contents };
+        this.#end(key, "moved", moment, exchange, nextId);
+      } else this.#change(session, exchange, effects, moment);
+      exchange.changed = moment;
+      session.lastWriter = exchange.number;
+    }
+  }
+
+  #change(session: SessionModel, exchange: Exchange, effects: Effects, moment: Moment): void {
+    const { number: by, changed } = exchange;
+    // Its first try took effect, and what others wrote since hides that: its flashes wait twice.
+    const isTwice = changed !== undefined && session.lastWriter !== by;
+    const contents = apply(session.contents, effects, by, isTwice);
+    if (effects.isDestroyed) this.#end(session.id, "destroyed", moment, exchange);
+    else if (contents.size === 0 && session.subject === undefined) {
+      this.#end(session.id, "emptied", moment, exchange);
+    } else {
+      put(session, contents, by, effects);
+      // Its first try emptied the session, it heard of an error, and set something before the next.
+      if (this.#ends.get(session.id)?.by === by) this.#ends.delete(session.id);
+    }
+  }
+
+  #end(
+    id: string,
+    kind: End["kind"],
+    moment: Moment,
+    { number: by }: Exchange,
+    next?: string,
+  ): void {
+    const present = this.#ends.get(id);
+    const first = present?.moment ?? moment;
+    this.#ends.set(id, { kind, moment: first, by, next: next ?? present?.next });
+  }
+
+  /** The exchange was answered: its new session begins, and what it ended has to be over. */
   answer(exchange: Exchange, moment: Moment): void {
-    exchange.answered = moment;
-    for (const mark of this.#dying.get(exchange) ?? []) this.#kill(mark, moment);
-    const { token, cookie, effects, isLive } = exchange;
-    const session = this.session(token?.id);
-    session?.undecided.delete(exchange);
+    const { token, cookie, effects, isLive, moved } = exchange;
     const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
-    if (isLive && session !== undefined && effects !== undefined) {
-      const leaves = cookie === "deleted" || isNewId;
-      const isMoved = effects.isRegenerated && cookie !== undefined;
-      if (leaves || effects.isDestroyed || isMoved) this.#end(session, moment);
-    }
-    if (isNewId) this.#begin(exchange, cookie.id);
-  }
-
-  /** The store has taken a new generation: gives the sessions that this ended, `beside` left out. */
-  endAll(subject: string, beside: ReadonlySet<string | undefined>): readonly SessionModel[] {
-    const ended: SessionModel[] = [];
-    for (const session of this.#sessions.values()) {
-      if (!session.subjects.has(subject)) continue;
-      session.mayHaveEnded = true;
-      if (session.subject !== subject || session.isEnded || beside.has(session.id)) continue;
-      session.isEnded = true;
-      ended.push(session);
-    }
-    return ended;
-  }
-
-  /** `endAll` returned. */
-  answerEndAll(sessions: readonly SessionModel[], moment: Moment): void {
-    for (const session of sessions) this.#end(session, moment);
-  }
-
-  #kill(mark: string, { order }: Moment): void {
-    this.#dead.set(mark, Math.min(this.deathOf(mark), order));
-  }
-
-  #end(session: SessionModel, moment: Moment): void {
-    session.ended ??= moment;
-    session.isEnded = true;
-    // The values of one that got a new id live on there; waiting flashes always go on.
-    if (session.moved !== undefined) return;
-    for (const mark of session.history) if (!isFlash(mark)) this.#kill(mark, moment);
-  }
-
-  #begin(exchange: Exchange, id: string): void {
-    const { effects, token, isBesideEndAll } = exchange;
-    const old = this.session(token?.id);
-    const taken = this.#taken.get(exchange);
-    const session = taken === undefined ? createModel(id) : copyOf(taken, id);
-    if (taken === undefined && effects !== undefined) {
-      for (const key of [...effects.set, ...effects.flashes]) put(session, key, exchange);
-      nameSubject(session, exchange, effects);
-    }
-    for (const mark of old?.history ?? []) if (isFlash(mark)) session.history.add(mark);
-    // `destroy` takes along the flashes that it saw, though another one may just have read them.
-    for (const [key, by] of effects?.isDestroyed === true ? exchange.seen : []) {
-      if (isFlash(key)) this.#carried.add(markOf(key, by));
-    }
-    session.mayHaveEnded = isBesideEndAll;
-    this.#sessions.set(id, session);
-  }
-
-  /** Removes what the exchange removed, with all older values of these keys, and gives their marks. */
-  *#removeAll(session: SessionModel, exchange: Exchange, effects: Effects): Iterable<string> {
-    const { removed, hasTaken, flashes } = effects;
-    if ((hasTaken || flashes.length > 0) && !this.#isStored) forgetFlashes(session, exchange);
-    for (const key of removed) {
-      session.values.delete(key);
-      if (isFlash(key)) continue;
-      session.removals++;
-      yield* marksOf(session, key);
-    }
-    if (session.removals > GONE_LIMIT) session.mayHaveEnded = true;
-    // Flashes share one entry: taken ones are removed for good where nothing else is left in it.
-    const isEmptied = hasTaken && flashes.length === 0 && exchange.writesSeen === session.writes;
-    if (!isEmptied || Array.from(session.values.keys()).every(isFlash)) return;
-    for (const key of removed) if (isFlash(key)) yield markOf(key, exchange.seen.get(key) ?? 0);
-  }
-
-  /**
-   * What the exchange did not see is the former subject's, and goes with it, as all flashes do: gives
-   * the marks of what the record is sure to tell of.
-   */
-  *#forgetOthers(session: SessionModel, { seen }: Exchange, { time }: Moment): Iterable<string> {
-    for (const [key, { number, committed }] of session.values) {
-      if (isFlash(key)) session.values.delete(key);
-      if (isFlash(key) || seen.get(key) === number) continue;
-      session.values.delete(key);
-      const isTold = committed !== undefined && time - committed.time < WINDOW - STORE_TIME;
-      if (isTold) yield* marksOf(session, key);
-      else for (const mark of marksOf(session, key)) this.#forgotten.add(mark);
+    if (isNewId) this.#begin(exchange, cookie, moment);
+    if (!isLive || token === undefined) return;
+    if (effects.isDestroyed) {
+      // Where the session moved is forgotten with its mark.
+      const ids = isOutlived(exchange) ? [token.id] : this.chainOf(token.id);
+      for (const id of ids) {
+        const isMissed = id !== moved?.id && this.endOf(id) === undefined;
+        if (isMissed) this.#end(id, "destroyed", moment, exchange);
+      }
+    } else if (isNewId && this.endOf(token.id) === undefined) {
+      this.#end(token.id, "moved", moment, exchange);
     }
   }
 
-  /** Changes inside a value that is no more are dropped: gives the marks of those. */
-  *#changeInside(session: SessionModel, exchange: Exchange, effects: Effects): Iterable<string> {
-    for (const [key, base] of effects.inside) {
-      // Records that hold the data name no removals: then the last one who wrote the key wins.
-      const isSetAgain = this.#isStored && session.values.has(key);
-      const wasRemoved = this.#removed.has(markOf(key, base));
-      if (wasRemoved && !isSetAgain) yield markOf(key, exchange.number);
-      else put(session, key, exchange);
-      if (this.#forgotten.has(markOf(key, base))) session.values.delete(key);
-    }
+  #begin(exchange: Exchange, cookie: Token, moment: Moment): void {
+    const { effects, moved, number, settings, token } = exchange;
+    const isMoved = moved?.id === cookie.id && !isOutlived(exchange);
+    const old = isMoved ? this.session(token?.id) : undefined;
+    const subject = effects.signedIn ?? old?.subject;
+    const kept = effects.signedIn === undefined ? old : undefined;
+    const session: SessionModel = {
+      id: cookie.id,
+      subject,
+      generation: this.#generationAtStart(exchange, kept),
+      window: kept?.window ?? settings.idleTimeout,
+      endsAt: kept?.endsAt ?? cookie.endsAt,
+      contents: new Map(),
+      history: new Set(old?.history),
+      huge: new Set(old?.huge),
+      lastWriter: number,
+      lastUse: moment.time,
+    };
+    const base: Contents = isMoved ? moved.base : new Map();
+    put(session, apply(base, effects, number), number, effects);
+    this.#sessions.set(cookie.id, session);
+  }
+
+  #generationAtStart(
+    { effects, generation, generations }: Exchange,
+    kept: SessionModel | undefined,
+  ): string | undefined {
+    if (generation !== undefined) return generation;
+    if (effects.signedIn === undefined) return kept?.generation;
+    return generations.get(this.#generationKeys.get(effects.signedIn) ?? "");
+  }
+
+  #generationOf(subject: string): Generation | undefined {
+    return this.#generations.get(this.#generationKeys.get(subject) ?? "");
   }
 }
 
-function createModel(id: string): SessionModel {
-  return {
-    id,
-    values: new Map(),
-    history: new Set(),
-    subject: undefined,
-    subjects: new Set(),
-    writes: 0,
-    removals: 0,
-    isEnded: false,
-    mayHaveEnded: false,
-    undecided: new Set(),
-    ended: undefined,
-    moved: undefined,
-    mayHaveMovedNothing: false,
-  };
-}
-
-/** Whether a request set nothing that is worth a session. */
-function isWithoutOwn({ set, flashes, subject }: Effects): boolean {
-  return set.size + flashes.length === 0 && subject?.name === undefined;
-}
-
-function copyOf(session: SessionModel, id: string): SessionModel {
-  const { values, history, subject, subjects } = session;
-  return {
-    ...createModel(id),
-    values: new Map(values),
-    history: new Set(history),
-    subject,
-    subjects: new Set(subjects),
-  };
-}
-
-function put(session: SessionModel, key: string, exchange: Exchange): void {
-  session.values.set(key, exchange);
-  session.history.add(markOf(key, exchange.number));
-}
-
-function hasNewSubject({ isLive, subjectSeen }: Exchange, effects: Effects): boolean {
-  const { subject, isRegenerated } = effects;
-  if (subject === undefined) return false;
-  // The same user's next login is one, the same absence of a user is none.
-  const isLogin = isRegenerated && subject.name !== undefined;
-  return !isLive || subject.name !== subjectSeen || isLogin;
-}
-
-/** Whether the session becomes another's than whose it is now. */
-function isNewOwners(session: SessionModel, exchange: Exchange, effects: Effects): boolean {
-  const isAnothers = session.subject !== undefined && session.subject !== effects.subject?.name;
-  return hasNewSubject(exchange, effects) && isAnothers;
-}
-
-function nameSubject(session: SessionModel, exchange: Exchange, effects: Effects): void {
-  const { subject } = effects;
-  if (subject === undefined || !hasNewSubject(exchange, effects)) return;
-  if (exchange.isBesideEndAll) session.mayHaveEnded = true;
-  session.subject = subject.name;
-  if (subject.name !== undefined) session.subjects.add(subject.name);
-}
-
-/** The values that the key ever had. */
-function* marksOf({ history }: SessionModel, key: string): Iterable<string> {
-  for (const mark of history) if (mark.startsWith(`${key} by `)) yield mark;
-}
-
-/** An older copy that changes the flashes, all of them one value, may undo those of a window ago. */
-function forgetFlashes(session: SessionModel, { committed }: Exchange): void {
-  for (const [key, writer] of session.values) {
-    if (!isFlash(key)) continue;
-    const written = writer.committed ?? writer.answered;
-    const age = (committed?.time ?? 0) - (written?.time ?? 0);
-    if (age >= WINDOW) session.values.delete(key);
-  }
+function put(session: SessionModel, contents: Contents, by: number, effects: Effects): void {
+  session.contents = contents;
+  for (const [key, writer] of contents) session.history.add(markOf(key, writer));
+  for (const key of effects.huge) session.huge.add(markOf(key, by));
 }

@@ -12,15 +12,16 @@ interface Paused<Task> {
 /**
  * Runs tasks one at a time, each from one pause to its next, in an order that chance decides.
  *
- * Only one task ever runs, and the scheduler goes on when that one has paused or ended: whatever it
+ * Only one task ever runs, and the scheduler waits until that one has paused or ended: whatever it
  * awaits between (signatures, digests, streams) takes as long as it likes and changes no order. So a
  * run depends on its seed alone.
  */
 export class Scheduler<Task> {
   readonly #random: Random;
-  readonly #paused: Paused<Task>[] = [];
+  #paused: Paused<Task>[] = [];
   #current: Task | undefined;
   #onIdle: () => void = () => {};
+  #onError: (error: unknown) => void = () => {};
 
   constructor(random: Random) {
     this.#random = random;
@@ -35,12 +36,17 @@ export class Scheduler<Task> {
     return this.#paused.length === 0;
   }
 
-  /** Starts a task, and comes back when it pauses or has ended. */
+  /** Starts a task, and comes back when it pauses or has ended. Rejects where a task fails. */
   start(task: Task, run: () => Promise<void>): Promise<void> {
-    return this.#untilIdle(task, () => void run().finally(() => this.#onIdle()));
+    return this.#untilIdle(task, () => {
+      void run().then(
+        () => this.#onIdle(),
+        (error: unknown) => this.#onError(error),
+      );
+    });
   }
 
-  /** Called by the task that runs: lets the others go on first, as many as chance wants. */
+  /** Called by the task that runs: lets the others run first, as many as chance wants. */
   pause(reason: Reason): Promise<void> {
     const task = this.#current;
     if (task === undefined) throw new TypeError("Cannot pause: no task runs");
@@ -50,19 +56,27 @@ export class Scheduler<Task> {
     });
   }
 
-  /** Lets one paused task go on. */
+  /** Lets one paused task run. */
   async step(): Promise<void> {
     await this.#resume(this.#paused);
   }
 
-  /** Lets tasks go on until none waits for the store. */
+  /** Stops a paused task where it is, as a crash of its process does. Gives the task. */
+  crash(): Task | undefined {
+    if (this.isIdle) return undefined;
+    const { task } = this.#random.pick(this.#paused);
+    this.#paused = this.#paused.filter((paused) => paused.task !== task);
+    return task;
+  }
+
+  /** Lets tasks run until none waits for the store. */
   async finishStore(): Promise<void> {
     for (let waiting = this.#atStore(); waiting.length > 0; waiting = this.#atStore()) {
       await this.#resume(waiting);
     }
   }
 
-  /** Lets tasks go on until all have ended. */
+  /** Lets tasks run until all have ended. */
   async finish(): Promise<void> {
     while (!this.isIdle) await this.step();
   }
@@ -80,8 +94,9 @@ export class Scheduler<Task> {
 
   async #untilIdle(task: Task, go: () => void): Promise<void> {
     this.#current = task;
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       this.#onIdle = resolve;
+      this.#onError = reject;
       go();
     });
     this.#current = undefined;

@@ -1,49 +1,62 @@
 import { withoutDeadlines } from "./deadlines.ts";
-import type { Fault, Finding, Limit } from "./judge.ts";
-import { type DataIn, World } from "./world.ts";
+import { type Fault, FAULTS, type Finding, type Limit, LIMITS } from "./finding.ts";
+import { type DataIn, findGenerationKeys } from "./instance.ts";
+import { SUBJECTS } from "./plan.ts";
+import { World } from "./world.ts";
 
-/** What many interleavings came to. */
-export interface Tally {
-  readonly faults: Record<Fault, number>;
-  readonly limits: Record<Limit, number>;
-  /** What went wrong, with the seed that shows it. */
-  readonly failures: string[];
+/** One interleaving, and what was found in it. */
+export interface Interleaving {
+  readonly seed: number;
+  readonly findings: readonly Finding[];
 }
 
 /** How many things happen in one interleaving. */
-const STEPS = 90;
+const STEPS = 120;
 
-/** Runs the interleavings of so many seeds, from the first one on. */
-export async function simulate(first: number, count: number, dataIn: DataIn): Promise<Tally> {
-  const tally: Tally = {
-    faults: { lost: 0, returned: 0, revived: 0, signedOut: 0, failed: 0 },
-    limits: { overtaken: 0, parallel: 0, ended: 0, expired: 0 },
-    failures: [],
-  };
+/** Runs the interleavings of so many seeds, from the first one. */
+export async function* interleavings(
+  first: number,
+  count: number,
+  dataIn: DataIn,
+): AsyncIterable<Interleaving> {
+  const keys = await findGenerationKeys(SUBJECTS);
   for (let seed = first; seed < first + count; seed++) {
-    const world = new World(seed, dataIn);
-    add(tally, seed, await withoutDeadlines(() => world.run(STEPS)));
+    const world = new World(seed, dataIn, keys);
+    yield { seed, findings: await withoutDeadlines(() => world.run(STEPS)) };
   }
-  return tally;
 }
 
 /** All that happens in one interleaving, a line for each. */
 export async function trace(seed: number, dataIn: DataIn): Promise<readonly string[]> {
   const lines: string[] = [];
-  const world = new World(seed, dataIn, (line) => lines.push(line));
+  const keys = await findGenerationKeys(SUBJECTS);
+  const world = new World(seed, dataIn, keys, (line) => lines.push(line));
   await withoutDeadlines(() => world.run(STEPS));
   return lines;
 }
 
-function add(
-  { faults, limits, failures }: Tally,
-  seed: number,
-  findings: readonly Finding[],
-): void {
+/** What many interleavings showed. */
+export interface Tally {
+  readonly faults: Map<Fault, number>;
+  readonly limits: Map<Limit, number>;
+  /** What went wrong, with the seed that shows it. */
+  readonly failures: string[];
+}
+
+export function createTally(): Tally {
+  return {
+    faults: new Map(FAULTS.map((fault) => [fault, 0])),
+    limits: new Map(LIMITS.map((limit) => [limit, 0])),
+    failures: [],
+  };
+}
+
+export function addTo(tally: Tally, { seed, findings }: Interleaving): void {
+  const { faults, limits, failures } = tally;
   for (const finding of findings) {
-    if ("limit" in finding) limits[finding.limit]++;
+    if ("limit" in finding) limits.set(finding.limit, (limits.get(finding.limit) ?? 0) + 1);
     else {
-      faults[finding.fault]++;
+      faults.set(finding.fault, (faults.get(finding.fault) ?? 0) + 1);
       failures.push(`${finding.fault}, seed ${seed}: ${finding.text}`);
     }
   }

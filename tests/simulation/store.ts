@@ -1,18 +1,56 @@
 import type { Store } from "../../session/stores/store.ts";
 
-/** What the world does around each operation of the store. */
-export interface StoreHooks {
-  /** The true time, in milliseconds. */
-  readonly now: () => number;
-  /** Waits before an operation takes effect, and again before its answer arrives. */
-  readonly pause: (() => Promise<void>) | undefined;
-  /** An operation took effect just now. */
-  readonly onGet: (keys: readonly string[]) => void;
-  readonly onReplace: (key: string, isReplaced: boolean) => void;
+/** How a call of the store ends. */
+export type Fate =
+  | "answered"
+  /** An error, and nothing happened. */
+  | "refused"
+  /** It took effect, and the answer was lost: the caller gets an error. */
+  | "lost"
+  /** It took effect, and a client that lost the answer tried again: the caller hears false. */
+  | "repeated"
+  /** An error now, and it takes effect a little later. */
+  | "late";
+
+/** A replacement that took effect, or found something else. */
+export interface Replacement {
+  readonly key: string;
+  readonly next: string;
+  readonly isReplaced: boolean;
+  /** What the caller hears, where it hears anything. */
+  readonly answer: boolean;
 }
 
-/** A store that keeps what it acknowledged exactly as long as it was told to, and not a moment more. */
-export function createStore({ now, pause, onGet, onReplace }: StoreHooks): Store {
+/** What the world does around each call of the store. */
+export interface StoreHooks<Caller> {
+  /** The true time, in milliseconds. */
+  readonly now: () => number;
+  /** Waits before a call takes effect, and again before its answer arrives. */
+  readonly pause: (() => Promise<void>) | undefined;
+  /** Who calls just now. */
+  readonly caller: () => Caller;
+  readonly chooseFate: () => Fate;
+  /** For how many milliseconds the store keeps an entry longer than it was told to. */
+  readonly chooseDelay: () => number;
+  /** Takes what is to happen later. */
+  readonly postpone: (effect: () => void) => void;
+  /** A call took effect just now. */
+  readonly onGet: (
+    caller: Caller,
+    keys: readonly string[],
+    values: readonly (string | undefined)[],
+  ) => void;
+  readonly onReplace: (caller: Caller, replacement: Replacement) => void;
+  /** A caller gets an error. */
+  readonly onFault: (caller: Caller) => void;
+}
+
+/**
+ * A store that keeps what it took as long as it was told to, or longer. Each call takes effect at one
+ * moment; the answer may be lost.
+ */
+export function createStore<Caller>(hooks: StoreHooks<Caller>): Store {
+  const { now, pause, caller, chooseFate, chooseDelay, postpone } = hooks;
   const entries = new Map<string, { readonly value: string; readonly until: number }>();
 
   function read(key: string): string | undefined {
@@ -20,29 +58,62 @@ export function createStore({ now, pause, onGet, onReplace }: StoreHooks): Store
     return entry !== undefined && entry.until > now() ? entry.value : undefined;
   }
 
-  function get(keys: readonly string[]): readonly (string | undefined)[] {
-    onGet(keys);
-    return keys.map(read);
+  function get(by: Caller, fate: Fate, keys: readonly string[]): readonly (string | undefined)[] {
+    if (fate !== "answered") throw fail(by);
+    const values = keys.map(read);
+    hooks.onGet(by, keys, values);
+    return values;
   }
 
-  function replace(key: string, previous: string | undefined, next: string, ttl: number): boolean {
+  function replace(by: Caller, fate: Fate, change: Change): boolean {
+    if (fate === "refused") throw fail(by);
+    if (fate === "late") {
+      postpone(() => take(by, fate, change));
+      throw fail(by);
+    }
+    const answer = take(by, fate, change);
+    if (fate === "lost") throw fail(by);
+    return answer;
+  }
+
+  function take(by: Caller, fate: Fate, { key, previous, next, ttl }: Change): boolean {
     const isReplaced = read(key) === previous;
-    if (isReplaced) entries.set(key, { value: next, until: now() + ttl * 1000 });
-    onReplace(key, isReplaced);
-    return isReplaced;
+    if (isReplaced) entries.set(key, { value: next, until: now() + ttl * 1000 + chooseDelay() });
+    const answer = isReplaced && fate !== "repeated";
+    hooks.onReplace(by, { key, next, isReplaced, answer });
+    return answer;
   }
 
-  if (pause === undefined) return { get, replace };
+  function fail(by: Caller): Error {
+    hooks.onFault(by);
+    return new Error("the connection was closed");
+  }
+
+  function call<T>(operation: (by: Caller, fate: Fate) => T): T | Promise<T> {
+    const by = caller();
+    const fate = chooseFate();
+    return pause === undefined ? operation(by, fate) : between(() => operation(by, fate), pause);
+  }
 
   return {
-    get: (keys) => between(() => get(keys), pause),
-    replace: (key, previous, next, ttl) => between(() => replace(key, previous, next, ttl), pause),
+    get: (keys) => call((by, fate) => get(by, fate, keys)),
+    replace: (key, previous, next, ttl) =>
+      call((by, fate) => replace(by, fate, { key, previous, next, ttl })),
   };
+}
+
+interface Change {
+  readonly key: string;
+  readonly previous: string | undefined;
+  readonly next: string;
+  readonly ttl: number;
 }
 
 async function between<T>(operation: () => T, wait: () => Promise<void>): Promise<T> {
   await wait();
-  const answer = operation();
-  await wait();
-  return answer;
+  try {
+    return operation();
+  } finally {
+    await wait();
+  }
 }

@@ -1,37 +1,32 @@
-import {
-  createSessions,
-  type Session,
-  type SessionOptions,
-  type Sessions,
-} from "../../session/mod.ts";
-import { type Exchange, type Moment, readCookie, type Token } from "./exchange.ts";
-import { type Finding, judgeAnswer, judgeDelivery, judgeOpen, judgeStored } from "./judge.ts";
-import { Model, type SessionModel } from "./model.ts";
-import {
-  choosePlan,
-  chooseSubject,
-  chooseWeights,
-  look,
-  NO_OPERATIONS,
-  perform,
-  type Plan,
-  type Values,
-  type Weights,
-} from "./plan.ts";
+import type { Session } from "../../session/mod.ts";
+import { type Effects, look, NO_EFFECTS, type Values } from "./effects.ts";
+import { createExchange, type Exchange, isOpen, type Moment, type Token } from "./exchange.ts";
+import type { Finding } from "./finding.ts";
+import { CLOCKS, createInstance, type DataIn, type Instance } from "./instance.ts";
+import { judgeDelivery, judgeOpen } from "./judge.ts";
+import { judgeAnswer, judgeTimes } from "./judge_answer.ts";
+import { Model } from "./model.ts";
+import { choosePlan, chooseSubject, chooseWeights, type Plan, READ, type Weights } from "./plan.ts";
 import { createRandom, type Random } from "./random.ts";
+import { chooseRates, type Rates } from "./rates.ts";
 import { Scheduler } from "./scheduler.ts";
-import { createStore } from "./store.ts";
+import { codeOf, serve } from "./serve.ts";
+import { createStore, type Fate, type Replacement } from "./store.ts";
 
-export type DataIn = "cookie" | "store";
-
-/** A new generation under way. */
+/** A call of `endAll`. */
 interface EndAll {
   readonly subject: string;
-  /** The sessions that it ends: empty until the store has taken the new generation. */
-  ended: readonly SessionModel[];
+  readonly sent: Moment;
+  hadFault: boolean;
 }
 
 type Task = Exchange | EndAll;
+
+/** Who calls the store, with what they did to their session so far. */
+interface Call {
+  readonly task: Task | undefined;
+  readonly effects: Effects;
+}
 
 interface Browser {
   readonly number: number;
@@ -40,52 +35,59 @@ interface Browser {
   readonly responses: Exchange[];
 }
 
-/**
- * A machine, with a clock that may be wrong. Each request under way has a process of its own there:
- * within one process the commits of a session take turns, and so would never meet.
- */
-interface Instance {
-  readonly skew: number;
-  readonly createProcess: () => Sessions<Values>;
-  readonly idle: Sessions<Values>[];
-}
-
 const INSTANCES = 3;
 const BROWSERS = 2;
 /** Requests of one browser that overlap at most. */
 const OVERLAP = 4;
-/** How wrong a clock may be, in milliseconds. */
-const SKEW = 14_000;
-const COOKIE = "session";
+/** For how long an expired cookie is still worth a try, in milliseconds. */
+const EXPIRED = 90_000;
+/** How many copies are tried at the end. */
+const COPIES = 6;
 
-/** One small world: servers, a store, browsers and thieves, and what they come to. */
+/** One small world: servers, a store, browsers and thieves, and what becomes of them. */
 export class World {
   readonly findings: Finding[] = [];
   readonly #random: Random;
-  readonly #dataIn: DataIn;
   readonly #scheduler: Scheduler<Task>;
   readonly #model: Model;
-  readonly #idleTimeout: number;
-  readonly #instances: readonly Instance[];
+  readonly #rates: Rates;
   readonly #weights: Weights;
+  readonly #createInstance: (skew: number) => Instance;
+  readonly #instances: Instance[];
   readonly #browsers: readonly Browser[];
   readonly #exchanges: Exchange[] = [];
   /** Every cookie that was ever sent. */
   readonly #copies: Token[] = [];
+  /** What the store took and does later. */
+  readonly #postponed: (() => void)[] = [];
   readonly #trace: (text: string) => void;
   #time = Date.UTC(2030, 0);
   #order = 0;
 
-  constructor(seed: number, dataIn: DataIn, trace: (text: string) => void = () => {}) {
+  constructor(
+    seed: number,
+    dataIn: DataIn,
+    generationKeys: ReadonlyMap<string, string>,
+    trace: (text: string) => void = () => {},
+  ) {
     const random = createRandom(seed);
     this.#random = random;
-    this.#dataIn = dataIn;
     this.#trace = trace;
-    this.#model = new Model(dataIn === "store");
+    this.#model = new Model(generationKeys);
     this.#scheduler = new Scheduler(random);
     this.#weights = chooseWeights(random);
-    this.#idleTimeout = random.pick([130, 300, 900]);
-    this.#instances = this.#createInstances();
+    this.#rates = chooseRates(random);
+    const surroundings = {
+      random,
+      store: this.#createStore(),
+      now: () => this.#time,
+      dataIn: random.percent(60) ? dataIn : undefined,
+    };
+    this.#createInstance = (skew) => createInstance(surroundings, skew);
+    const clocks = random.pick(CLOCKS);
+    this.#instances = Array.from({ length: INSTANCES }, () =>
+      this.#createInstance(random.pick(clocks)),
+    );
     this.#browsers = Array.from({ length: BROWSERS }, (_, number) => {
       return { number, jar: undefined, responses: [] };
     });
@@ -95,76 +97,97 @@ export class World {
   async run(steps: number): Promise<readonly Finding[]> {
     for (let step = 0; step < steps; step++) await this.#step();
     await this.#scheduler.finish();
+    this.#runPostponed();
     for (const browser of this.#browsers) {
       while (browser.responses.length > 0) this.#deliver(browser);
     }
-    for (const seconds of [0, 61, this.#idleTimeout / 2]) {
+    const { idleTimeout } = this.#random.pick(this.#instances).settings;
+    for (const seconds of [0, 61, idleTimeout / 2, idleTimeout]) {
       await this.#advance(seconds * 1000);
       await this.#lookAround();
     }
     return this.findings;
   }
 
-  #createInstances(): readonly Instance[] {
+  #createStore(): ReturnType<typeof createStore<Call>> {
     const random = this.#random;
-    const store = createStore({
+    const isAsync = random.percent(80);
+    return createStore<Call>({
       now: () => this.#time,
-      pause: random.percent(80) ? () => this.#scheduler.pause("store") : undefined,
-      onGet: (keys) => this.#onGet(keys),
-      onReplace: (key, isReplaced) => this.#onReplace(key, isReplaced),
+      pause: isAsync ? () => this.#scheduler.pause("store") : undefined,
+      caller: () => {
+        const task = this.#scheduler.current;
+        return { task, effects: isExchange(task) ? task.effects : NO_EFFECTS };
+      },
+      chooseFate: () => this.#chooseFate(),
+      chooseDelay: () => (random.percent(this.#rates.lateExpiry) ? random.between(0, 900_000) : 0),
+      postpone: (effect) => this.#postponed.push(effect),
+      onGet: ({ task }, keys, values) => {
+        if (isExchange(task)) this.#model.look(task, keys, values, this.#moment());
+      },
+      onReplace: (call, replacement) => this.#onReplace(call, replacement),
+      onFault: ({ task }) => {
+        if (task !== undefined) task.hadFault = true;
+      },
     });
-    const lifetime = random.pick([1, 3, 100]) * this.#idleTimeout;
-    return Array.from({ length: INSTANCES }, () => {
-      const skew = random.pick([-SKEW, 0, SKEW, random.between(-SKEW, SKEW)]);
-      const options: SessionOptions<Values> = {
-        secretKey: "0123456789abcdefghijklmnopqrstuv",
-        cookie: { name: COOKIE },
-        idleTimeout: this.#idleTimeout,
-        lifetime,
-        store,
-        dataIn: this.#dataIn,
-        now: () => this.#time + skew,
-      };
-      return { skew, createProcess: () => createSessions(options), idle: [] };
-    });
+  }
+
+  #chooseFate(): Fate {
+    if (!this.#random.percent(this.#rates.fault)) return "answered";
+    return this.#random.pick(["refused", "lost", "repeated", "late"]);
   }
 
   async #step(): Promise<void> {
     const random = this.#random;
+    const { crash, endAll, setUp } = this.#rates;
     const action = random.weighted([
-      [8, "go on"],
+      [8, "run"],
       [4, "send"],
       [3, "deliver"],
       [1, "copy"],
       [1, "wait"],
-      [random.percent(20) ? 1 : 0, "end all"],
+      [endAll / 100, "end all"],
+      [crash / 100, "crash"],
+      [setUp / 100, "set up"],
+      [this.#postponed.length, "postponed"],
     ] as const);
     this.#time += random.between(0, 5);
     switch (action) {
-      case "go on":
+      case "run":
         return this.#scheduler.step();
       case "send":
-        return this.#send(random.pick(this.#browsers), choosePlan(random, this.#weights));
+        return this.#send(random.pick(this.#browsers), this.#choosePlan());
       case "deliver":
         return this.#deliver(random.pick(this.#browsers));
       case "copy":
-        return this.#sendCopy(choosePlan(random, this.#weights));
+        return this.#sendCopy(this.#choosePlan());
       case "wait":
         return this.#advance(this.#chooseWait());
       case "end all":
         return this.#endAll(chooseSubject(random));
+      case "crash":
+        return this.#crash();
+      case "set up":
+        return this.#setUp();
+      case "postponed":
+        return this.#runPostponed();
     }
   }
 
-  /** In milliseconds: a moment, about a window, or about the life of a cookie. */
+  #choosePlan(): Plan {
+    return choosePlan(this.#random, this.#weights, this.#rates.retry);
+  }
+
+  /** In milliseconds: a moment, about a minute, or about the life of a cookie. */
   #chooseWait(): number {
-    const idle = this.#idleTimeout * 1000;
+    const idle = this.#random.pick(this.#instances).settings.idleTimeout * 1000;
     const [low, high] = this.#random.weighted([
       [4, [0, 5000]],
       [3, [5000, 59_000]],
       [2, [60_000, 90_000]],
       [2, [idle / 2, idle]],
-      [0.5, [idle, idle * 2]],
+      [0.7, [idle, idle + 130_000]],
+      [0.3, [idle, idle * 2]],
     ] as const);
     return this.#random.between(low, high);
   }
@@ -172,8 +195,27 @@ export class World {
   /** Time goes by; what asked the store gets its answer before. */
   async #advance(milliseconds: number): Promise<void> {
     await this.#scheduler.finishStore();
+    this.#runPostponed();
     this.#time += milliseconds;
     if (milliseconds > 0) this.#trace(`${milliseconds} ms later`);
+  }
+
+  #runPostponed(): void {
+    for (const effect of this.#postponed.splice(0)) effect();
+  }
+
+  #crash(): void {
+    const task = this.#scheduler.crash();
+    if (!isExchange(task)) return;
+    task.isCrashed = true;
+    this.#trace(`${task.number} crashed`);
+  }
+
+  /** An instance gets other settings. Requests under way keep the old ones. */
+  #setUp(): void {
+    const index = this.#random.below(INSTANCES);
+    const skew = this.#instances[index]?.settings.skew ?? 0;
+    this.#instances[index] = this.#createInstance(skew);
   }
 
   #moment(): Moment {
@@ -181,9 +223,7 @@ export class World {
   }
 
   async #send(browser: Browser, plan: Plan): Promise<void> {
-    const open = this.#exchanges.filter(
-      (one) => one.browser === browser.number && one.answered === undefined,
-    );
+    const open = this.#exchanges.filter((one) => one.browser === browser.number && isOpen(one));
     // Parallel first requests make sessions of their own, which is seldom of interest.
     const isVisitor = browser.jar === undefined && this.#random.percent(90);
     if (open.length >= OVERLAP) return;
@@ -192,110 +232,66 @@ export class World {
   }
 
   async #sendCopy(plan: Plan): Promise<void> {
-    if (this.#copies.length === 0) return;
-    await this.#start(undefined, this.#random.pick(this.#copies), plan);
+    const good = this.#copies.filter(({ expiresAt }) => expiresAt * 1000 > this.#time - EXPIRED);
+    if (good.length > 0) await this.#start(undefined, this.#random.pick(good), plan);
   }
 
   async #start(browser: number | undefined, token: Token | undefined, plan: Plan): Promise<void> {
-    const exchange = createExchange(
-      this.#exchanges.length + 1,
-      browser,
-      token,
-      plan,
-      this.#moment(),
-    );
-    this.#exchanges.push(exchange);
     const instance = this.#random.pick(this.#instances);
-    const kinds = plan.operations.map((one) =>
-      "key" in one ? `${one.kind} ${one.key}` : one.kind,
-    );
-    this.#trace(
-      `${exchange.number} sent by ${browser ?? "a copy"} with ${this.#name(token)}: ${kinds.join(", ")}`,
-    );
-    await this.#scheduler.start(exchange, () => this.#exchange(exchange, instance));
-  }
-
-  async #exchange(exchange: Exchange, { skew, createProcess, idle }: Instance): Promise<void> {
-    const sessions = idle.pop() ?? createProcess();
-    const cookie = exchange.token?.text;
-    const headers = cookie === undefined ? undefined : { cookie: `${COOKIE}=${cookie}` };
-    const handler = sessions.handler(async (_request: Request, session) => {
-      this.#onOpen(exchange, session, skew);
-      for (let pause = 0; pause < exchange.plan.pauses; pause++) {
-        await this.#scheduler.pause("handler");
-      }
-      exchange.effects = perform(session, exchange.plan, exchange.number);
-      exchange.handled = this.#moment();
-      return new Response();
+    const number = this.#exchanges.length + 1;
+    const { settings } = instance;
+    const given = { number, browser, token, plan, settings, sent: this.#moment() };
+    const exchange = createExchange(given, NO_EFFECTS);
+    this.#exchanges.push(exchange);
+    const does = plan.operations.map((one) => Object.values(one).join(" ")).join(", ");
+    const to = Object.values(settings).join(" ");
+    const from = browser ?? "a copy";
+    this.#trace(`${number} from ${from} to (${to}) with ${this.#name(token)}: ${does || "read"}`);
+    await this.#scheduler.start(exchange, async () => {
+      await serve(exchange, instance, {
+        moment: () => this.#moment(),
+        pause: () => this.#scheduler.pause("handler"),
+        mayPause: () => this.#random.percent(30),
+        onOpen: (session) => this.#onOpen(exchange, session),
+        onRetry: (code) => this.#trace(`${number} tries again after ${code}`),
+      });
+      this.#onAnswer(exchange);
     });
-    try {
-      const response = await handler(
-        new Request("http://localhost/", { ...(headers && { headers }) }),
-      );
-      exchange.cookie = readCookie(response);
-      exchange.hasFailed = response.status !== 200;
-      if (exchange.hasFailed) this.#fail(exchange, `status ${response.status}`);
-    } catch (error) {
-      exchange.hasFailed = true;
-      const isHuge = exchange.plan.operations.some(({ kind }) => kind === "huge");
-      if (!isHuge) this.#fail(exchange, String(error));
-    }
-    idle.push(sessions);
-    this.#onAnswer(exchange, skew);
   }
 
-  #fail(exchange: Exchange, text: string): void {
-    this.#note([{ fault: "failed", text: `${exchange.number}: ${text}` }]);
-  }
-
-  #onOpen(exchange: Exchange, session: Session<Values>, skew: number): void {
+  #onOpen(exchange: Exchange, session: Session<Values>): void {
     exchange.opened = this.#moment();
+    exchange.found = exchange.looks.at(-1);
     exchange.isLive = !session.isNew && session.id === exchange.token?.id;
     exchange.seen = look(session);
     exchange.subjectSeen = session.subject;
     const seen = Array.from(exchange.seen, ([key, by]) => `${key} by ${by}`).join(", ");
-    this.#trace(`${exchange.number} opened ${exchange.isLive ? "live" : "new"}: ${seen}`);
-    this.#note(judgeOpen(this.#model, exchange, this.#exchanges, this.#time + skew));
-    if (this.#dataIn === "store") this.#note(judgeStored(exchange));
+    const state = exchange.isLive ? `live (${session.subject ?? "visitor"})` : "new";
+    this.#trace(`${exchange.number} opened ${state}: ${seen}`);
+    this.#note(exchange, judgeOpen(this.#model, exchange));
   }
 
-  #onGet(keys: readonly string[]): void {
-    const task = this.#scheduler.current;
-    if (task === undefined || "subject" in task || task.opened !== undefined) return;
-    if (task.token === undefined || !keys.includes(task.token.id)) return;
-    task.asked = this.#moment();
-    this.#model.ask(task);
+  #onReplace({ task, effects }: Call, replacement: Replacement): void {
+    const exchange = isExchange(task) ? task : undefined;
+    const what = exchange?.token?.id === replacement.key ? "its session" : "another key";
+    const how = replacement.isReplaced ? "replaced" : "did not replace";
+    this.#trace(`${exchange?.number ?? "endAll"} ${how} ${what}: ${kindOf(replacement)}`);
+    if (exchange !== undefined && !replacement.answer) exchange.hadConflict = true;
+    if (!replacement.isReplaced) return;
+    this.#model.replace(replacement, this.#moment(), exchange, effects);
   }
 
-  #onReplace(key: string, isReplaced: boolean): void {
-    const task = this.#scheduler.current;
-    if (task === undefined) return;
-    if ("subject" in task) {
-      if (isReplaced) this.#onGeneration(task);
-    } else if (!isReplaced) task.hadConflict = true;
-    else if (key === task.token?.id) {
-      this.#trace(`${task.number} committed`);
-      this.#model.commit(task, this.#moment());
-    }
-  }
-
-  #onGeneration(task: EndAll): void {
-    const open = this.#exchanges.filter(({ answered }) => answered === undefined);
-    for (const exchange of open) exchange.isBesideEndAll = true;
-    // Two keys of the store can't change as one: a login that commits just now may come after.
-    const beside = open.filter(({ effects }) => effects?.subject !== undefined);
-    task.ended = this.#model.endAll(task.subject, new Set(beside.map(({ token }) => token?.id)));
-  }
-
-  #onAnswer(exchange: Exchange, skew: number): void {
+  #onAnswer(exchange: Exchange): void {
     const moment = this.#moment();
-    const { cookie, browser, hasFailed } = exchange;
-    if (hasFailed) exchange.answered = moment;
-    else this.#model.answer(exchange, moment);
-    if (typeof cookie === "object") this.#copies.push(cookie);
+    const { cookie, browser, failure } = exchange;
     const change = cookie === "deleted" ? "a deletion" : this.#name(cookie);
-    this.#trace(`${exchange.number} answered with ${change}`);
-    if (!hasFailed) this.#note(judgeAnswer(this.#model, exchange, this.#time + skew));
+    this.#note(exchange, judgeAnswer(this.#model, exchange, moment));
+    exchange.answered = moment;
+    if (typeof cookie === "object") this.#copies.push(cookie);
+    this.#trace(`${exchange.number} answered with ${failure ?? change}`);
+    if (failure !== undefined) return;
+    this.#model.answer(exchange, moment);
+    this.#note(exchange, judgeTimes(this.#model, exchange, moment));
     if (browser !== undefined) this.#browsers[browser]?.responses.push(exchange);
   }
 
@@ -304,43 +300,47 @@ export class World {
     if (browser.responses.length === 0) return;
     const exchange = this.#random.pick(browser.responses);
     browser.responses.splice(browser.responses.indexOf(exchange), 1);
-    const isLost = this.#random.percent(12) || exchange.hasFailed;
+    const isLost = this.#random.percent(12);
     this.#trace(`${exchange.number} ${isLost ? "lost" : "delivered"}`);
     if (isLost) return;
-    this.#note(judgeDelivery(this.#model, exchange, browser.jar));
-    exchange.delivered = this.#moment();
+    this.#note(exchange, judgeDelivery(this.#model, exchange, browser.jar, this.#moment()));
     const { cookie } = exchange;
     if (cookie !== undefined) browser.jar = cookie === "deleted" ? undefined : cookie;
   }
 
   async #endAll(subject: string): Promise<void> {
-    const task: EndAll = { subject, ended: [] };
+    const task: EndAll = { subject, sent: this.#moment(), hadFault: false };
     const sessions = this.#random.pick(this.#instances).createProcess();
     this.#trace(`end all of ${subject}`);
     await this.#scheduler.start(task, async () => {
-      await sessions.endAll(subject);
-      this.#model.answerEndAll(task.ended, this.#moment());
-      this.#trace(`ended all of ${subject}`);
+      const failure = await sessions.endAll(subject).then(() => undefined, codeOf);
+      this.#trace(`ended all of ${subject}: ${failure ?? "done"}`);
+      if (failure !== undefined && !task.hadFault) {
+        this.#note(undefined, [{ fault: "failed", text: `endAll: ${failure}` }]);
+      } else if (failure === undefined && !this.#model.hasNewGeneration(subject, task.sent)) {
+        this.#note(undefined, [{ fault: "missedEnd", text: "endAll changed no generation" }]);
+      }
     });
   }
 
-  /** Everybody reads: the browsers, and whoever has a copy. */
+  /** Everybody reads: the browsers, and those who have a copy. */
   async #lookAround(): Promise<void> {
     for (const browser of this.#browsers) {
-      await this.#start(browser.number, browser.jar, NO_OPERATIONS);
+      await this.#start(browser.number, browser.jar, READ);
       await this.#scheduler.finish();
       while (browser.responses.length > 0) this.#deliver(browser);
     }
-    for (let count = Math.min(6, this.#copies.length); count > 0; count--) {
-      await this.#sendCopy(NO_OPERATIONS);
+    for (let count = 0; count < COPIES; count++) {
+      await this.#sendCopy(READ);
       await this.#scheduler.finish();
     }
   }
 
-  #note(findings: Iterable<Finding>): void {
+  #note(exchange: Exchange | undefined, findings: Iterable<Finding>): void {
     for (const finding of findings) {
-      this.findings.push(finding);
-      this.#trace(`! ${"fault" in finding ? finding.fault : finding.limit}: ${finding.text}`);
+      const text = exchange === undefined ? finding.text : `${exchange.number}: ${finding.text}`;
+      this.findings.push({ ...finding, text });
+      this.#trace(`! ${"fault" in finding ? finding.fault : finding.limit}, ${text}`);
     }
   }
 
@@ -352,34 +352,12 @@ export class World {
   }
 }
 
-function createExchange(
-  number: number,
-  browser: number | undefined,
-  token: Token | undefined,
-  plan: Plan,
-  sent: Moment,
-): Exchange {
-  return {
-    number,
-    browser,
-    token,
-    plan,
-    sent,
-    expected: new Map(),
-    writesSeen: 0,
-    asked: undefined,
-    opened: undefined,
-    isLive: false,
-    seen: new Map(),
-    subjectSeen: undefined,
-    effects: undefined,
-    handled: undefined,
-    committed: undefined,
-    hadConflict: false,
-    answered: undefined,
-    hasFailed: false,
-    cookie: undefined,
-    delivered: undefined,
-    isBesideEndAll: false,
-  };
+function isExchange(task: Task | undefined): task is Exchange {
+  return task !== undefined && "number" in task;
+}
+
+function kindOf({ key, next }: Replacement): string {
+  const [, how = ""] = next.split(" ");
+  if (key.startsWith("sub:")) return "a generation";
+  return how === "ended" || how === "moved" ? how : "a record";
 }

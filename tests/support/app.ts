@@ -1,24 +1,35 @@
-import { type AppOptions, createApp, type Peers } from "../../routes/mod.ts";
+import { type AppOptions, createApp as createRoutes, type Peers } from "../../routes/mod.ts";
 import { parseTrustedProxies } from "../../routes/shared/address.ts";
 import { createLog } from "../../routes/shared/log.ts";
-import { memoryStore } from "../../session/mod.ts";
+import {
+  createSessions,
+  memoryStore,
+  type Session,
+  type SessionEvent,
+  type SessionOptions,
+  type Sessions,
+} from "../../session/mod.ts";
+import type { Browser } from "./browser.ts";
+import { type Clock, createClock } from "./clock.ts";
+import { requestWith } from "./requests.ts";
+import { SECRET } from "./secrets.ts";
 
-/** Where the tests' application is, as its users see it. */
-export const ORIGIN = "http://localhost:3000";
+export { Browser, ORIGIN } from "./browser.ts";
+export { type Page, readPage } from "./page.ts";
 
 /** A key as `keygen` prints them. */
 export const KEY = "q8Zb1nK0vWc5xY7rT2mL9dP4sH6jF3aGeU-oI_hXyBk";
 
-/** The application, with what it logged. */
+/** The server's application, with what it logged. */
 export interface TestApp {
   readonly lines: string[];
   readonly send: (request: Request, peers?: Peers) => Promise<Response>;
 }
 
-/** An application with a store of its own and no limit of attempts. */
+/** The server's application, with a store of its own and no limit of attempts. */
 export function testApp(options: Partial<AppOptions> = {}): TestApp {
   const lines: string[] = [];
-  const app = createApp({
+  const app = createRoutes({
     secretKey: KEY,
     secretKeyFallbacks: [],
     store: memoryStore(),
@@ -36,127 +47,33 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
   return { lines, send: async (request, peers) => app.fetch(request, peers).catch(app.error) };
 }
 
-/** A form: its fields, or the body to the letter. */
-type Form = Readonly<Record<string, string>> | string | Uint8Array<ArrayBuffer>;
-
-/** Sends requests as a browser does, and keeps the cookies. */
-export class Browser {
-  readonly cookies: Map<string, string> = new Map();
-  readonly #send: (request: Request) => Promise<Response>;
-  readonly #origin: string;
-
-  constructor(send: (request: Request) => Promise<Response>, origin: string = ORIGIN) {
-    this.#send = send;
-    this.#origin = origin;
-  }
-
-  /** The `Cookie` header that it sends. */
-  get cookie(): string {
-    return Array.from(this.cookies, ([name, value]) => `${name}=${value}`).join("; ");
-  }
-
-  /** Another browser with copies of the cookies. */
-  copy(): Browser {
-    const copy = new Browser(this.#send, this.#origin);
-    for (const [name, value] of this.cookies) copy.cookies.set(name, value);
-    return copy;
-  }
-
-  async send(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    if (this.cookies.size > 0) headers.set("cookie", this.cookie);
-    const request = new Request(this.#origin + path, { redirect: "manual", ...init, headers });
-    const response = await this.#send(request);
-    for (const line of response.headers.getSetCookie()) this.#keep(line);
-    return response;
-  }
-
-  /** Goes to a page. */
-  async get(path: string, headers: HeadersInit = {}): Promise<Response> {
-    return this.send(path, { headers });
-  }
-
-  /** Sends a form of our own page. */
-  async post(
-    path: string,
-    form: Form = {},
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Response> {
-    return this.send(path, {
-      method: "POST",
-      headers: {
-        "content-type": "application/x-www-form-urlencoded",
-        "sec-fetch-site": "same-origin",
-        origin: this.#origin,
-        ...headers,
-      },
-      body: toBody(form),
-    });
-  }
-
-  async login(username: string): Promise<Response> {
-    return this.post("/login", { username });
-  }
-
-  /** The words of a page, after those that it was sent on to. */
-  async words(path: string): Promise<string> {
-    const response = await this.get(path);
-    const location = response.headers.get("location");
-    return location === null ? (await readPage(response)).words : this.words(location);
-  }
-
-  #keep(line: string): void {
-    const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-    if (/; Max-Age=0(?:;|$)/.test(line)) this.cookies.delete(name);
-    else this.cookies.set(name, value);
-  }
+/** An application of the library, with a clock that only the test moves, and what it was told. */
+export interface App extends Clock {
+  readonly sessions: Sessions;
+  readonly events: SessionEvent[];
+  /** A browser's request whose handler does this. The answer is what the session then holds. */
+  readonly visit: (browser: Browser, act?: (session: Session) => unknown) => Promise<Response>;
+  /** What the session of this cookie holds: a copy's request, whose answer nobody keeps. */
+  readonly look: (cookie: string | undefined) => Promise<Record<string, unknown>>;
 }
 
-function toBody(form: Form): string | Uint8Array<ArrayBuffer> {
-  if (typeof form === "string" || form instanceof Uint8Array) return form;
-  return new URLSearchParams(Object.entries(form)).toString();
-}
-
-/** A page as an HTML parser sees it. */
-export interface Page {
-  readonly title: string;
-  /** The words of the body, with single spaces. */
-  readonly words: string;
-  /** The names of all elements, in their order. */
-  readonly elements: readonly string[];
-  /** Where links and forms lead: `GET /login`, `POST /logout`. */
-  readonly targets: readonly string[];
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&amp;": "&",
-  "&lt;": "<",
-  "&gt;": ">",
-  "&quot;": '"',
-  "&#39;": "'",
-};
-
-/** Reads the page that a response brings. */
-export async function readPage(response: Response): Promise<Page> {
-  const elements: string[] = [];
-  const targets: string[] = [];
-  let title = "";
-  let words = "";
-  const rewriter = new HTMLRewriter()
-    .on("*", { element: ({ tagName }) => void elements.push(tagName) })
-    .on("a", { element: (link) => void targets.push(`GET ${link.getAttribute("href")}`) })
-    .on("form", { element: (form) => void targets.push(targetOf(form)) })
-    .on("title", { text: ({ text }) => void (title += text) })
-    .on("main", { text: ({ text }) => void (words += text) });
-  await rewriter.transform(response).text();
-  return { title: decode(title), words: decode(words).trim(), elements, targets };
-}
-
-function targetOf(form: HTMLRewriterTypes.Element): string {
-  return `${form.getAttribute("method")?.toUpperCase()} ${form.getAttribute("action")}`;
-}
-
-function decode(text: string): string {
-  const plain = text.replaceAll(/&[#\w]+;/g, (entity) => ENTITIES[entity] ?? entity);
-  return plain.replaceAll(/\s+/g, " ");
+/** An application of the library with these options. `now` comes in the place of its own clock. */
+export function createApp(options: Partial<SessionOptions> = {}): App {
+  const clock = createClock();
+  const events: SessionEvent[] = [];
+  const onEvent = (event: SessionEvent): void => void events.push(event);
+  const sessions = createSessions({ secretKey: SECRET, now: clock.now, onEvent, ...options });
+  return {
+    ...clock,
+    sessions,
+    events,
+    async visit(browser, act) {
+      const handler = sessions.handler(async (_request, session) => {
+        await act?.(session);
+        return Response.json(session.toJSON());
+      });
+      return browser.take(await handler(requestWith(browser.cookie)));
+    },
+    look: async (cookie) => ({ ...(await sessions.open(requestWith(cookie))).toJSON() }),
+  };
 }

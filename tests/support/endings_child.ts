@@ -1,13 +1,24 @@
 // An instance that logs users out for ever, and prints the cookie of each logout that it answered.
 import { Database } from "bun:sqlite";
+import { createSessions } from "../../session/mod.ts";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
-import { createBrowser, createInstance, visit } from "./endings_harness.ts";
+import { cookieOf, requestWith } from "./requests.ts";
+import { SECRET } from "./secrets.ts";
 
-const instance = createInstance(sqliteStore(new Database(process.argv[2])));
+const sessions = createSessions({
+  secretKey: SECRET,
+  store: sqliteStore(new Database(process.argv[2])),
+});
+const login = sessions.handler((_request, session) => {
+  session.set("username", "admin");
+  return new Response();
+});
+const logout = sessions.handler((_request, session) => {
+  session.destroy();
+  return new Response();
+});
 for (;;) {
-  const browser = createBrowser();
-  await visit(instance, browser, (session) => session.set("username", "admin"));
-  const { cookie } = browser;
-  const { status } = await visit(instance, browser, (session) => session.destroy());
+  const cookie = cookieOf(await login(requestWith()));
+  const { status } = await logout(requestWith(cookie));
   if (status === 200) console.log(cookie);
 }

@@ -1,4 +1,4 @@
-import { OTHER_SECRET, SECRET } from "./helpers.ts";
+import { OTHER_SECRET, SECRET } from "./secrets.ts";
 
 /** How the key ring names the tests' secrets: the start of their RFC 7638 thumbprints. */
 export const KID: string = kidOf(SECRET);

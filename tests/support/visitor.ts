@@ -1,6 +1,9 @@
 import { expect } from "bun:test";
 import type { Instance } from "./instance.ts";
+import { identityOf } from "./page.ts";
 import { type Answer, ask, linesOf, loginText, requestText } from "./wire.ts";
+
+export { identityOf } from "./page.ts";
 
 /** A browser's cookie for one server, on sockets of its own. */
 export class Visitor {
@@ -43,14 +46,6 @@ export class Visitor {
     }
     return answer;
   }
-}
-
-/** Whom a page greets: a name, or `null` for a visitor. Throws where it is no start page. */
-export function identityOf(body: string): string | null {
-  if (body.includes("You are not logged in")) return null;
-  const [, name] = /Logged in as ([^<]*)</.exec(body) ?? [];
-  if (name === undefined) throw new Error(`That is no start page: ${body.slice(0, 200)}`);
-  return name;
 }
 
 /** Whom the start page of an instance greets for these header lines. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { deflateRawSync, deflateSync, gzipSync, inflateRawSync } from "node:zlib";
 import { deflate, inflate } from "../../session/token/deflate.ts";
-import { errorOf } from "../support/helpers.ts";
+import { errorOf } from "../support/errors.ts";
 
 const LIMIT = 64 * 1024;
 

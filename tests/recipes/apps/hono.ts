@@ -1,14 +1,12 @@
 import { Hono } from "hono";
 import { createSessions, type Session } from "madeleine";
 
-type Data = { username: string };
-const sessions = createSessions<Data>({ secretKey: process.env["SECRET_KEY"] });
-const app = new Hono<{ Bindings: { session: Session<Data> } }>();
+const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });
+const app = new Hono<{ Bindings: { session: Session } }>();
 
-app.get("/", ({ env, text }) => text(`You are ${env.session.get("username", "nobody")}`));
+app.get("/", ({ env, text }) => text(`You are ${env.session.subject ?? "nobody"}`));
 app.post("/login", async ({ env, req, redirect }) => {
-  env.session.regenerate();
-  env.session.set("username", String((await req.formData()).get("username")));
+  env.session.signIn(String((await req.formData()).get("username")));
   return redirect("/", 303);
 });
 app.post("/logout", ({ env, redirect }) => (env.session.destroy(), redirect("/", 303)));

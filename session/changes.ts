@@ -1,0 +1,246 @@
+import { SessionValueError } from "./errors.ts";
+import type { MaybePromise } from "./maybe.ts";
+import type { Settings } from "./options.ts";
+import type { Found } from "./record.ts";
+import { type Content, type Flash, NOTHING } from "./state.ts";
+import { check, decode, encode, type Json } from "./token/json.ts";
+
+/** A session as one request has it: what it was given, and what it has made of that so far. */
+export interface Draft {
+  readonly settings: Settings;
+  /** The request's cookie; undefined for a visitor without a good one. */
+  readonly found: Found | undefined;
+  /** What changes are compared with: nothing, once the request gave up what it was given. */
+  base: Content;
+  /** The values, decoded; undefined as long as only plain ones were read. */
+  values: Map<string, unknown> | undefined;
+  /** The keys that were set. Other values may have changed inside. */
+  assigned: Set<string>;
+  permanent: boolean;
+  takenFlashes: readonly Flash[];
+  addedFlashes: readonly Flash[];
+  /** The subject of `signIn`. */
+  signedIn: string | undefined;
+  /** The subject of `endOthers`. */
+  endedOthersOf: string | undefined;
+  /** Whether the session moves to a new id: by `signIn`, `regenerate` or `endOthers`. */
+  hasNewId: boolean;
+  /** Whether the session that was given ends, with whatever it moved to. */
+  isDestroyed: boolean;
+  /** That id, kept over all tries to commit. */
+  newId: string | undefined;
+  /** What commits tried to put into the store, each text with what was there before. */
+  attempts: ReadonlyMap<string, string | undefined>;
+  isTouched: boolean;
+  /** The `Set-Cookie` line, once a commit began; undefined again where that failed. */
+  committed: { readonly line: MaybePromise<string | undefined> } | undefined;
+  hasReportedLateWrite: boolean;
+}
+
+/** What one request changed. */
+export interface Changes extends Readonly<
+  Pick<
+    Draft,
+    "takenFlashes" | "addedFlashes" | "signedIn" | "endedOthersOf" | "hasNewId" | "isDestroyed"
+  >
+> {
+  /**
+   * Each key with its tagged JSON now, undefined where it was removed. One whose value was only
+   * changed inside has the text that the value must still have for that.
+   */
+  readonly values: ReadonlyMap<string, { readonly text?: string; readonly insideOf?: string }>;
+  /** Undefined where the request left it alone. */
+  readonly permanent: boolean | undefined;
+  /** Whether what was there before stays: not after `destroy`, and not for another subject. */
+  readonly keepsRest: boolean;
+}
+
+/** How many flashes wait at most, so that a queue that nobody shows can't fill the cookie. */
+const FLASH_LIMIT = 20;
+
+// Shared until something is put in: most requests only read.
+const NO_FLASHES: readonly Flash[] = [];
+const NO_KEYS: Set<string> = new Set();
+const NO_ATTEMPTS: Draft["attempts"] = new Map();
+
+const parseJson: (text: string) => Json = JSON.parse;
+
+/** A draft that nobody used yet. */
+export function createDraft(settings: Settings, found: Found | undefined): Draft {
+  const base = found?.kind === "live" ? found.state : NOTHING;
+  return {
+    settings,
+    found,
+    base,
+    values: undefined,
+    assigned: NO_KEYS,
+    permanent: base.permanent,
+    takenFlashes: NO_FLASHES,
+    addedFlashes: NO_FLASHES,
+    signedIn: undefined,
+    endedOthersOf: undefined,
+    hasNewId: false,
+    isDestroyed: false,
+    newId: undefined,
+    attempts: NO_ATTEMPTS,
+    isTouched: false,
+    committed: undefined,
+    hasReportedLateWrite: false,
+  };
+}
+
+/** Gives up what the request was given, and what it changed so far. */
+export function discard(draft: Draft): void {
+  draft.base = NOTHING;
+  draft.values = undefined;
+  draft.permanent = false;
+  draft.takenFlashes = NO_FLASHES;
+  draft.addedFlashes = NO_FLASHES;
+  draft.signedIn = undefined;
+  draft.hasNewId = false;
+  draft.newId = undefined;
+}
+
+/**
+ * A value. A plain one is read on its own and the others stay unread; what can be changed inside is
+ * decoded once, so that a change is noticed.
+ */
+export function read(draft: Draft, key: string): unknown {
+  if (draft.values !== undefined) return draft.values.get(key);
+  const text = draft.base.data.get(key);
+  if (text === undefined) return undefined;
+  const isPlain = !text.startsWith("{") && !text.startsWith("[");
+  return isPlain ? JSON.parse(text) : valuesOf(draft).get(key);
+}
+
+/** The user's values, for the handler to change. */
+export function valuesOf(draft: Draft): Map<string, unknown> {
+  if (draft.values !== undefined) return draft.values;
+  draft.assigned = new Set();
+  draft.values = new Map();
+  for (const [key, text] of draft.base.data) draft.values.set(key, decode(parseJson(text)));
+  return draft.values;
+}
+
+/** Sets a key. Throws `SessionValueError`. */
+export function assign(draft: Draft, key: string, value: unknown): void {
+  if (typeof key !== "string") {
+    throw new SessionValueError(String(key), `the key must be a string, got a ${typeof key}`);
+  }
+  check(value, key);
+  valuesOf(draft).set(key, value);
+  draft.assigned.add(key);
+}
+
+/** Removes a key. Whether it was there. */
+export function remove(draft: Draft, key: string): boolean {
+  draft.assigned.delete(key);
+  return valuesOf(draft).delete(key);
+}
+
+/** The flashes that wait, oldest first. */
+export function waitingFlashes({ base, takenFlashes, addedFlashes }: Draft): readonly Flash[] {
+  return nextFlashes(base.flashes, { takenFlashes, addedFlashes });
+}
+
+/** Adds a flash. Where too many wait, the oldest go. */
+export function addFlash(draft: Draft, flash: Flash): void {
+  const waiting = waitingFlashes(draft);
+  take(draft, waiting.slice(0, Math.max(0, waiting.length + 1 - FLASH_LIMIT)));
+  draft.addedFlashes = [...draft.addedFlashes, flash];
+}
+
+/** Takes flashes that wait: those that this request added are as if they had never been. */
+export function take(draft: Draft, flashes: readonly Flash[]): void {
+  const { addedFlashes } = draft;
+  const old = flashes.filter((flash) => !addedFlashes.includes(flash));
+  draft.takenFlashes = [...draft.takenFlashes, ...old];
+  draft.addedFlashes = addedFlashes.filter((flash) => !flashes.includes(flash));
+}
+
+/** Whether the request did nothing but read plain values: the quick answer for most of them. */
+export function isUnused(draft: Draft): boolean {
+  return (
+    draft.values === undefined &&
+    draft.takenFlashes === NO_FLASHES &&
+    draft.addedFlashes === NO_FLASHES &&
+    draft.permanent === draft.base.permanent &&
+    !draft.hasNewId &&
+    !draft.isDestroyed
+  );
+}
+
+/**
+ * What the request changed, key by key. Throws `SessionValueError` where a change inside a value left
+ * something that can't be stored.
+ */
+export function changesOf(draft: Draft): Changes {
+  const { base, assigned, permanent } = draft;
+  const values = new Map<string, { text?: string; insideOf?: string }>();
+  for (const [key, value] of draft.values ?? []) {
+    const before = base.data.get(key);
+    const text = encode(value, key);
+    if (text === before) continue;
+    const isInside = before !== undefined && !assigned.has(key);
+    values.set(key, isInside ? { text, insideOf: before } : { text });
+  }
+  if (draft.values !== undefined) {
+    for (const key of base.data.keys()) if (!draft.values.has(key)) values.set(key, {});
+  }
+  const { takenFlashes, addedFlashes, signedIn, endedOthersOf, hasNewId, isDestroyed } = draft;
+  return {
+    values,
+    permanent: permanent === base.permanent ? undefined : permanent,
+    keepsRest: base !== NOTHING,
+    takenFlashes,
+    addedFlashes,
+    signedIn,
+    endedOthersOf,
+    hasNewId,
+    isDestroyed,
+  };
+}
+
+/** Whether there is anything to commit. */
+export function hasChanges(changes: Changes): boolean {
+  const { values, permanent, takenFlashes, addedFlashes, hasNewId, isDestroyed } = changes;
+  const count = values.size + takenFlashes.length + addedFlashes.length;
+  return count > 0 || permanent !== undefined || hasNewId || isDestroyed;
+}
+
+/**
+ * Puts one request's changes on another content, key by key: what the request did not touch stands.
+ * A change inside a value is dropped unless that value is still what the request was given, since it
+ * would bring back the rest of a value that another request removed or replaced.
+ */
+export function apply(
+  content: Content,
+  changes: Changes,
+): { readonly content: Content; readonly isDropped: boolean } {
+  const data = new Map(content.data);
+  let isDropped = false;
+  for (const [key, { text, insideOf }] of changes.values) {
+    if (insideOf !== undefined && data.get(key) !== insideOf) isDropped ||= data.get(key) !== text;
+    else if (text === undefined) data.delete(key);
+    else data.set(key, text);
+  }
+  const flashes = nextFlashes(content.flashes, changes);
+  return {
+    content: { data, flashes, permanent: changes.permanent ?? content.permanent },
+    isDropped,
+  };
+}
+
+/** The flashes less each of the taken ones once, and with the added ones. */
+function nextFlashes(
+  flashes: readonly Flash[],
+  { takenFlashes, addedFlashes }: Pick<Changes, "takenFlashes" | "addedFlashes">,
+): readonly Flash[] {
+  if (takenFlashes.length + addedFlashes.length === 0) return flashes;
+  const rest = [...flashes];
+  for (const { category, message } of takenFlashes) {
+    const at = rest.findIndex((flash) => flash.category === category && flash.message === message);
+    if (at !== -1) rest.splice(at, 1);
+  }
+  return [...rest, ...addedFlashes].slice(-FLASH_LIMIT);
+}

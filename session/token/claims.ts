@@ -1,0 +1,158 @@
+import { base64url } from "jose";
+import { type Flash, type Login, NOTHING, type State } from "../state.ts";
+import { deflate, inflate } from "./deflate.ts";
+
+/** What verified claims say. */
+export interface Claims {
+  /** The session, with its data where the claims have it as an object. */
+  readonly state: State;
+  /** The `data` claim. A string is deflated; undefined leaves the data to the store. */
+  readonly data: unknown;
+}
+
+/** Shorter data hardly gets shorter, and deflating costs half a signature. */
+const DEFLATE_FROM = 128;
+/** What deflated data may become, in bytes, so that a small cookie can't become a large object. */
+const INFLATED_LIMIT = 64 * 1024;
+/** 128 bits in base64url. */
+const ID = /^[\w-]{21}[AQgw]$/;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The claims as JSON, in their fixed order: registered ones, ours, those that we do not know, and the
+ * data. `data` is JSON, from `writeData`; undefined leaves the claim out.
+ */
+export function writeClaims(state: State, audience: string, data: string | undefined): string {
+  const { id, version, issuedAt, expiresAt, endsAt, login, permanent, flashes, unknown } = state;
+  const claims = JSON.stringify({
+    aud: audience,
+    sid: id,
+    iat: issuedAt,
+    exp: expiresAt,
+    max: endsAt,
+    ver: version,
+    sub: login?.subject,
+    gen: login?.generation,
+    auth_time: login?.authenticatedAt,
+    permanent: permanent || undefined,
+    flashes: flashes.length === 0 ? undefined : flashes.map(toPair),
+    ...unknown,
+  });
+  return data === undefined ? claims : `${claims.slice(0, -1)},"data":${data}}`;
+}
+
+function toPair({ category, message }: Flash): readonly [category: string, message: string] {
+  return [category, message];
+}
+
+/** The user's values as a JSON object. */
+export function writeData(data: State["data"]): string {
+  const members = Array.from(data, ([key, text]) => `${JSON.stringify(key)}:${text}`);
+  return `{${members.join(",")}}`;
+}
+
+/** A JSON object as the `data` claim: where that is shorter a string, its raw deflate in base64url. */
+export async function shortenData(json: string): Promise<string> {
+  if (json.length < DEFLATE_FROM) return json;
+  const bytes = encoder.encode(json);
+  if (bytes.length > INFLATED_LIMIT) return json;
+  const deflated = `"${base64url.encode(await deflate(bytes))}"`;
+  return deflated.length < bytes.length ? deflated : json;
+}
+
+/**
+ * What the JSON of claims says; undefined where a claim is missing or of another type. The caller
+ * knows the store's key of the subject's generation.
+ */
+export function readClaims(
+  json: Readonly<Record<string, unknown>>,
+  generationKey: string,
+): Claims | undefined {
+  const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, ...others } = json;
+  const { permanent, flashes, data, ...unknown } = others;
+  if (typeof sid !== "string" || !ID.test(sid)) return undefined;
+  if (!isTime(iat) || !isTime(exp) || !isTime(max) || !isTime(ver)) return undefined;
+  const login = readLogin(sub, gen, auth_time, generationKey);
+  const waiting = flashes === undefined ? [] : readFlashes(flashes);
+  if (login === "malformed" || waiting === undefined) return undefined;
+  const state: State = {
+    id: sid,
+    version: ver,
+    issuedAt: iat,
+    expiresAt: exp,
+    endsAt: max,
+    login,
+    data: isObject(data) ? readData(data) : NOTHING.data,
+    flashes: waiting,
+    permanent: permanent === true,
+    unknown,
+  };
+  return { state, data };
+}
+
+function readLogin(
+  subject: unknown,
+  generation: unknown,
+  authenticatedAt: unknown,
+  key: string,
+): Login | undefined | "malformed" {
+  if (subject === undefined) return undefined;
+  if (typeof subject !== "string" || !isTime(authenticatedAt)) return "malformed";
+  if (generation !== undefined && typeof generation !== "string") return "malformed";
+  return { subject, key, generation, authenticatedAt };
+}
+
+function readFlashes(flashes: unknown): readonly Flash[] | undefined {
+  if (!isList(flashes)) return undefined;
+  const read = flashes.map((pair) => {
+    const [category, message] = isList(pair) ? pair : [];
+    return typeof category === "string" && typeof message === "string"
+      ? { category, message }
+      : undefined;
+  });
+  return read.every((flash) => flash !== undefined) ? read : undefined;
+}
+
+function readData(data: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(data).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** The values of a deflated `data` claim; undefined where it is malformed or too large. */
+export async function readDeflated(data: string): Promise<State["data"] | undefined> {
+  try {
+    const bytes = await inflate(decode(data), INFLATED_LIMIT);
+    const values = bytes === undefined ? undefined : parse(bytes);
+    return isObject(values) ? readData(values) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes of base64url. */
+export function decode(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(base64url.decode(text));
+}
+
+/** The value of JSON, as text or in UTF-8; undefined for anything else. */
+export function parse(json: string | Uint8Array): unknown {
+  try {
+    return JSON.parse(typeof json === "string" ? json : decoder.decode(json));
+  } catch {
+    return undefined;
+  }
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+/** Whether the value is a JSON object. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !isList(value);
+}

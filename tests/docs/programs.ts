@@ -1,0 +1,91 @@
+/** Runs the programs of docs/tokens.md: each with many tokens in one process, since starting costs most. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../support/program.ts";
+
+/** What a program did with a token. */
+export interface Verdict {
+  readonly isTaken: boolean;
+  /** What it printed. */
+  readonly output: string;
+}
+
+/** A language of the page: how to run a program of it, and what has to be installed for that. */
+export interface Language {
+  readonly name: string;
+  readonly needs: readonly string[];
+  /** What runs a loop: it gets the program, then the tokens, and prints a JSON line for each. */
+  readonly command: readonly string[];
+}
+
+const JAVASCRIPT = `
+  const [file, ...tokens] = process.argv.slice(1);
+  const print = console.log;
+  for (const [index, token] of tokens.entries()) {
+    let output = "";
+    console.log = (line) => void (output += line);
+    process.env.TOKEN = token;
+    const isTaken = await import(file + "?" + index).then(() => true, () => false);
+    print(JSON.stringify({ isTaken, output }));
+  }`;
+
+const PYTHON = `
+import contextlib, io, json, os, sys
+for token in sys.argv[2:]:
+    os.environ["TOKEN"] = token
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            exec(open(sys.argv[1]).read(), {})
+        taken = True
+    except (Exception, SystemExit):
+        taken = False
+    print(json.dumps({"isTaken": taken, "output": output.getvalue()}))`;
+
+const SHELL = `
+  file=$1
+  shift
+  for token in "$@"; do
+    taken=true
+    output=$(TOKEN=$token sh "$file" 2>/dev/null) || taken=false
+    jq -cn --argjson isTaken "$taken" --arg output "$output" '{ $isTaken, $output }'
+  done`;
+
+export const LANGUAGES: readonly Language[] = [
+  { name: "js", needs: [], command: [process.execPath, "-e", JAVASCRIPT, "--"] },
+  { name: "python", needs: ["python3"], command: ["python3", "-c", PYTHON] },
+  { name: "sh", needs: ["openssl", "jq"], command: ["sh", "-c", SHELL, "sh"] },
+];
+
+/** What the program says of each token. Rejects where it could not be run with all of them. */
+export async function runProgram(
+  { name, command }: Language,
+  program: string,
+  secretKey: string,
+  tokens: readonly string[],
+): Promise<readonly Verdict[]> {
+  // Within the project, so that "jose" is found.
+  mkdirSync(join(ROOT, "tests/tmp"), { recursive: true });
+  const folder = mkdtempSync(join(ROOT, "tests/tmp/tokens-"));
+  try {
+    const file = join(folder, `program.${name}`);
+    await Bun.write(file, program);
+    const child = Bun.spawn([...command, file, ...tokens], {
+      env: { PATH: process.env["PATH"], SECRET_KEY: secretKey },
+      stdin: "ignore",
+      stderr: "ignore",
+    });
+    const lines = (await new Response(child.stdout).text()).trimEnd().split("\n");
+    const verdicts = lines.map((line) => readVerdict(JSON.parse(line)));
+    if (verdicts.length === tokens.length && (await child.exited) === 0) return verdicts;
+    throw new Error(`Cannot run the program in ${name}: ${verdicts.length} of ${tokens.length}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readVerdict(json: unknown): Verdict {
+  const { isTaken, output }: Record<string, unknown> = Object(json);
+  if (typeof isTaken === "boolean" && typeof output === "string") return { isTaken, output };
+  throw new TypeError(`Cannot read a verdict: got ${JSON.stringify(json)}`);
+}

@@ -1,0 +1,144 @@
+import { apply, isSame } from "./effects.ts";
+import { clockOf, type Exchange, type Moment, TOLERANCE, type Token } from "./exchange.ts";
+import type { Finding } from "./finding.ts";
+import { LATE } from "./judge.ts";
+import { isHuge, isOutlived, type Model } from "./model.ts";
+
+const SECOND = 1000;
+
+/** Looks at what became of a request that got its answer, before the model takes it in. */
+export function* judgeAnswer(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
+  if (exchange.failure !== undefined) yield* judgeFailure(model, exchange, exchange.failure);
+  else if (exchange.isLive) yield* judgeLive(model, exchange, now);
+  else yield* judgeNew(exchange, now);
+}
+
+function* judgeFailure(model: Model, exchange: Exchange, code: string): Iterable<Finding> {
+  const { changed, effects, hadFault, settings, token } = exchange;
+  if (code === "ERR_SESSION_STORE" && hadFault) {
+    if (changed !== undefined) yield { limit: "unknown", text: "it took effect" };
+    return;
+  }
+  const session = model.session(token?.id);
+  const mayBeHuge = effects.huge.size > 0 || (session !== undefined && isHuge(session));
+  if (code !== "ERR_SESSION_TOO_LARGE" || !mayBeHuge || settings.dataIn === "store") {
+    yield { fault: "failed", text: code };
+  } else if (changed !== undefined && !hadFault) {
+    yield { fault: "failed", text: "a session that was too large was put down" };
+  }
+}
+
+/** Its session was there when it was opened. */
+function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
+  const { changed, cookie, effects, generation, moved, token } = exchange;
+  const isOver =
+    (changed === undefined && (isOutlived(exchange) || isEnded(model, exchange))) ||
+    (effects.endsOthers && generation === undefined && isEnded(model, exchange));
+  const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
+  if (isOver) {
+    if (changesAnything(exchange)) yield { limit: "raced", text: "its session was over" };
+    if (effects.signedIn !== undefined && !isNewId) {
+      yield { fault: "lost", text: "it signed in and got no cookie" };
+    }
+    if (isNewId && effects.signedIn === undefined && !effects.isDestroyed) {
+      yield { fault: "revived", text: "it began another session after the end of its own" };
+    }
+    return;
+  }
+  if (changed === undefined && changesAnything(exchange)) {
+    yield { fault: "lost", text: "its change was not put down" };
+  }
+  if (moved !== undefined && !isOutlived(exchange) && (!isNewId || cookie.id !== moved.id)) {
+    yield { fault: "signedOut", text: "its session moved, and it got no cookie" };
+  }
+  if (effects.endsOthers && generation === undefined) {
+    yield { fault: "missedEnd", text: "the generation is the same" };
+  }
+  if (isDue(model, exchange, now)) {
+    yield { fault: "signedOut", text: "less than half of its window is left" };
+  }
+}
+
+function isEnded(model: Model, { token, looks }: Exchange): boolean {
+  return looks.at(-1)?.end !== undefined || model.endOf(token?.id) !== undefined;
+}
+
+function changesAnything({ effects, looks, number }: Exchange): boolean {
+  const { contents = new Map<string, number>() } = looks.at(-1) ?? {};
+  if (effects.isMoved || effects.isDestroyed) return true;
+  return !isSame(contents, apply(contents, effects, number));
+}
+
+/** Whether the cookie had to be signed again, and was not. */
+function isDue(model: Model, exchange: Exchange, now: Moment): boolean {
+  const { cookie, hadConflict, hadFault, opened, token } = exchange;
+  const session = model.session(token?.id);
+  if (cookie !== undefined || hadConflict || hadFault || opened === undefined) return false;
+  if (session === undefined || token === undefined || isHuge(session)) return false;
+  const left = token.expiresAt - clockOf(exchange, opened) / SECOND;
+  const isOver = clockOf(exchange, now) >= token.expiresAt * SECOND;
+  return !isOver && left < session.window / 2 - 1 && token.expiresAt < session.endsAt - 1;
+}
+
+/** It came without a session that was there. */
+function* judgeNew(exchange: Exchange, now: Moment): Iterable<Finding> {
+  const { cookie, effects, token } = exchange;
+  const hasContents = apply(new Map(), effects, exchange.number).size > 0;
+  const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
+  const end = exchange.found?.end;
+  if (effects.signedIn !== undefined) {
+    if (!isNewId) yield { fault: "lost", text: "it signed in and got no cookie" };
+  } else if (isNewId && !hasContents) {
+    yield { fault: "revived", text: "it began a session with nothing in it" };
+  } else if (isNewId && end !== undefined && !effects.isDestroyed) {
+    const isLate = now.time < end.moment.time + LATE - TOLERANCE;
+    if (isLate) yield { fault: "signedOut", text: "it overlapped the end, and got a new session" };
+  } else if (!isNewId && hasContents) {
+    const opened = exchange.opened ?? now;
+    const mayBeLate = end !== undefined && opened.time < end.moment.time + LATE + TOLERANCE;
+    if (!mayBeLate) yield { fault: "lost", text: "what it set began no session" };
+  }
+}
+
+/** Looks at the times in a new cookie, after the model took the answer in. */
+export function* judgeTimes(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
+  const { cookie, effects, token } = exchange;
+  if (typeof cookie !== "object") return;
+  const session = model.session(cookie.id);
+  if (session === undefined) return;
+  if (cookie.id !== token?.id) yield* judgeStart(exchange, cookie, now);
+  yield* compare("max", cookie.endsAt, session.endsAt);
+  const end = Math.min(cookie.issuedAt + session.window, session.endsAt);
+  yield* compare("exp", cookie.expiresAt, end);
+  const isRenewed = effects.signedIn === undefined && cookie.endsAt === token?.endsAt;
+  const earliest = Math.floor(clockOf(exchange, lastUse(exchange)) / SECOND);
+  if (cookie.issuedAt < Math.max(earliest, isRenewed ? token.issuedAt : 0)) {
+    yield { fault: "signedOut", text: `iat is ${cookie.issuedAt}, before its request` };
+  }
+  if (cookie.issuedAt * SECOND > now.time + TOLERANCE) {
+    yield { fault: "overLife", text: `iat is ${cookie.issuedAt}, after its request` };
+  }
+  if (cookie.expiresAt * SECOND < clockOf(exchange, exchange.handled ?? now)) {
+    yield { fault: "overLife", text: "a token was signed that is over" };
+  }
+}
+
+/** A session that begins has the times of its instance. */
+function* judgeStart(exchange: Exchange, { endsAt }: Token, now: Moment): Iterable<Finding> {
+  const { effects, moved, settings, sent } = exchange;
+  if (moved !== undefined && effects.signedIn === undefined) return;
+  const latest = clockOf(exchange, now) / SECOND + settings.lifetime;
+  const earliest = Math.floor(clockOf(exchange, sent) / SECOND) + settings.lifetime;
+  if (endsAt > latest) yield { fault: "overLife", text: "max is later than its lifetime" };
+  if (endsAt < earliest) yield { fault: "signedOut", text: "max is earlier than its lifetime" };
+}
+
+function* compare(claim: string, is: number, should: number): Iterable<Finding> {
+  if (is > should) yield { fault: "overLife", text: `${claim} is ${is - should} s too late` };
+  if (is < should) yield { fault: "signedOut", text: `${claim} is ${should - is} s too early` };
+}
+
+/** From when the times of a request's token count: the handler's end, where it changed something. */
+function lastUse({ changed, handled, sent }: Exchange): Moment {
+  return changed === undefined ? sent : (handled ?? sent);
+}
