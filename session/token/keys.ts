@@ -10,48 +10,59 @@ export interface Key {
   readonly key: CryptoKey;
 }
 
-/** The one key that signs, first, and those that still verify. */
+/** The key that signs, first, and those that only verify. */
 export type KeyRing = readonly [current: Key, ...fallbacks: Key[]];
 
 /** RFC 7518 §3.2: a key for HS256 is at least as long as its hash. */
 const MINIMUM_BYTES = 32;
 const MINIMUM_DIFFERENT_BYTES = 8;
-/** 48 bits of the thumbprint: enough to name one key of a few, too little to be one. */
+const MINIMUM_PERIOD = 16;
+/** 48 bits of the thumbprint: enough to tell a few keys apart, too few to find a key by. */
 const KID_LENGTH = 8;
 
-/** What an environment or a file of settings gives where nobody set a key. */
-const MISSING: ReadonlySet<unknown> = new Set([null, ""]);
+/** What an environment or a settings file gives for a key that nobody set. */
+const MISSING: ReadonlySet<unknown> = new Set([undefined, null, ""]);
 
-/** What stands in examples to be replaced: a key that contains it is in somebody's repository. */
-const PLACEHOLDER =
-  /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this|it)|your[-_ ]?(?:secret|key)|placeholder|insert[-_ ]|192b9bdd22ab9ed4d12e236c78afcb9a/i;
+const ADVICE = "Make a random key: openssl rand -base64 32";
 
 /**
- * The bytes of all keys, the signing one first, each checked: at least 32 bytes, at least 8
- * different ones, no placeholder, none twice. Throws `SessionOptionsError`, which never shows a key.
+ * What keys in documentation and tutorials contain, in lower case and without separators. Apart from
+ * `secret`, words have at least seven characters: shorter ones turn up in random keys too often. At
+ * the end stand the first 16 characters of random keys that were printed: by Flask, FastAPI, Tornado,
+ * tutorials for Spring, and RFC 7515 §A.1.
+ */
+export const EXAMPLES: readonly string[] = [
+  ..."secret 32bytes example keyhere letmein longkey replace testkey thisisa yourkey".split(" "),
+  ..."asdfghjk averylong changein changeit changeme changethis character correcthorse".split(" "),
+  ..."donotuse generate hardcoded helloworld insecure keyboard loremipsum opensslrand".split(" "),
+  ..."passphrase password placeholder qwertyui qwertzui".split(" "),
+  ..."192b9bdd22ab9ed4 09d25e094faa6ca2 oetzkxqagaydkl5g".split(" "),
+  ..."404e635266556a58 aym1sysppbydfgzl".split(" "),
+];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The bytes of all keys, the one that signs first. Refuses a key of less than 32 bytes, with white
+ * space at either end, that is not random (few different bytes, a repetition, a run, words, a key
+ * from documentation), or that is given twice. Throws `SessionOptionsError`, which names the rule and
+ * never shows a key.
  */
 export function checkSecrets(
   secretKey: Secret | undefined,
   fallbacks: Secret | readonly Secret[] = [],
 ): readonly Uint8Array<ArrayBuffer>[] {
-  if (secretKey === undefined || MISSING.has(secretKey)) {
-    throw new SessionOptionsError(
-      "Cannot use secretKey: it is missing. Make one of 32 random bytes and keep it out of the code",
-    );
-  }
   const list: unknown =
-    typeof fallbacks === "string" || fallbacks instanceof Uint8Array ? [fallbacks] : fallbacks;
-  if (!Array.isArray(list)) {
-    throw new SessionOptionsError("Cannot use secretKeyFallbacks: it is neither a key nor a list");
+    typeof fallbacks === "string" || isBytes(fallbacks) ? [fallbacks] : fallbacks;
+  if (!isList(list)) {
+    throw refusal("secretKeyFallbacks", `must be a key or an array of keys, got ${typeOf(list)}`);
   }
-  const secrets = [checkSecret(secretKey, "secretKey")];
-  const all: readonly unknown[] = list;
-  for (const [index, fallback] of all.entries()) {
-    const bytes = checkSecret(fallback, `secretKeyFallbacks[${index}]`);
+  const secrets: Uint8Array<ArrayBuffer>[] = [];
+  for (const [place, secret] of [secretKey, ...list].entries()) {
+    const bytes = checkSecret(secret, optionOf(place));
     if (secrets.some((other) => isEqual(other, bytes))) {
-      throw new SessionOptionsError(
-        `Cannot use secretKeyFallbacks[${index}]: the same key stands before it`,
-      );
+      throw refusal(optionOf(place), "the same key stands before it. Remove one of them");
     }
     secrets.push(bytes);
   }
@@ -59,23 +70,110 @@ export function checkSecrets(
 }
 
 function checkSecret(secret: unknown, option: string): Uint8Array<ArrayBuffer> {
-  const fail = (state: string): never => {
-    throw new SessionOptionsError(`Cannot use ${option}: ${state}`);
-  };
-  if (typeof secret !== "string" && !(secret instanceof Uint8Array)) {
-    return fail("it is neither a string nor bytes");
+  if (MISSING.has(secret)) throw refusal(option, `it is missing. ${ADVICE}`);
+  if (typeof secret !== "string" && !isBytes(secret)) {
+    throw refusal(option, `must be a string or a Uint8Array, got ${typeOf(secret)}`);
   }
-  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret.slice();
+  const bytes = typeof secret === "string" ? encoder.encode(secret) : new Uint8Array(secret);
+  const text = textOf(bytes);
+  if (text !== text?.trim()) {
+    throw refusal(
+      option,
+      "it starts or ends with white space, such as a file's line break. Trim it",
+    );
+  }
   if (bytes.length < MINIMUM_BYTES) {
-    fail(`it has ${bytes.length} bytes, and HS256 asks for ${MINIMUM_BYTES} (RFC 7518 §3.2)`);
+    const state = `it has ${bytes.length} bytes, must have at least ${MINIMUM_BYTES}`;
+    throw refusal(option, `${state} (RFC 7518 §3.2). ${ADVICE}`);
   }
+  const weakness = weaknessOf(bytes);
+  if (weakness !== undefined) throw refusal(option, `${weakness}. ${ADVICE}`);
+  const hidden = weaknessOf(decodedFrom(text));
+  if (hidden !== undefined) throw refusal(option, `decoded, ${hidden}. ${ADVICE}`);
+  return bytes;
+}
+
+/** Why these bytes can be guessed; undefined where they look random. */
+function weaknessOf(bytes: Uint8Array | undefined): string | undefined {
+  if (bytes === undefined) return undefined;
   if (new Set(bytes).size < MINIMUM_DIFFERENT_BYTES) {
-    fail(`it has fewer than ${MINIMUM_DIFFERENT_BYTES} different bytes, so it is not random`);
+    return `it has fewer than ${MINIMUM_DIFFERENT_BYTES} different bytes`;
   }
-  if (PLACEHOLDER.test(new TextDecoder().decode(bytes))) {
-    fail("it is a placeholder. Make one of 32 random bytes");
+  if (isRepeated(bytes)) return `it repeats fewer than ${MINIMUM_PERIOD} bytes`;
+  const text = textOf(bytes);
+  const codes = text === undefined ? [...bytes] : codePoints(text.toLowerCase());
+  // Eight characters in a row, or twelve by turns.
+  if (hasRun(codes, 1, 7) || hasRun(codes, 2, 10)) {
+    return "it has a run, such as abcdefgh, 87654321 or a1b2c3d4e5f6";
   }
-  return new Uint8Array(bytes);
+  if (text === undefined) return undefined;
+  if (hasExample(text)) return `it contains a word or a key from documentation, such as "example"`;
+  return isPassphrase(text) ? "it is made of words, as a passphrase is" : undefined;
+}
+
+/** Whether the bytes are a shorter part, at least twice in a row. */
+function isRepeated(bytes: Uint8Array): boolean {
+  const longest = Math.min(MINIMUM_PERIOD - 1, bytes.length / 2);
+  for (let period = 1; period <= longest; period++) {
+    if (bytes.every((byte, at) => at < period || byte === bytes[at - period])) return true;
+  }
+  return false;
+}
+
+/** Whether `steps` codes in a row are all one more, or all one less, than the code `distance` before. */
+function hasRun(codes: readonly number[], distance: number, steps: number): boolean {
+  return [1, -1].some((step) => {
+    let length = 0;
+    return codes.some((code, at) => {
+      length = code - step === codes[at - distance] ? length + 1 : 0;
+      return length === steps;
+    });
+  });
+}
+
+function hasExample(text: string): boolean {
+  const characters = text.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+  return EXAMPLES.some((example) => characters.includes(example));
+}
+
+/** Whether separators part the text into words and numbers, with at least one word. */
+function isPassphrase(text: string): boolean {
+  const isPart = /^(?:\p{Lu}?[\p{Ll}\p{Lo}]*|\p{Lu}+|\p{N}+)$/u;
+  return /\p{L}/u.test(text) && text.split(/[^\p{L}\p{N}]/u).every((part) => isPart.test(part));
+}
+
+/** The bytes that hexadecimal or base64 text stands for; undefined for any other. */
+function decodedFrom(text: string | undefined): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  if (/^(?:[\da-f]{2})+$/i.test(text)) {
+    return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  }
+  try {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of bytes in UTF-8; undefined for other bytes, as random ones are. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function codePoints(text: string): number[] {
+  return Array.from(text, (character) => character.codePointAt(0) ?? 0);
+}
+
+/** A Uint8Array of this realm or another: in Jest a Buffer is one of another realm. */
+function isBytes(value: unknown): value is Uint8Array {
+  return (
+    ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]"
+  );
 }
 
 function isEqual(one: Uint8Array, other: Uint8Array): boolean {
@@ -84,8 +182,13 @@ function isEqual(one: Uint8Array, other: Uint8Array): boolean {
 
 /** Imports the keys, none of them extractable, and names each by its RFC 7638 thumbprint. */
 export async function importKeys(secrets: readonly Uint8Array<ArrayBuffer>[]): Promise<KeyRing> {
-  const [current, ...fallbacks] = await Promise.all(secrets.map(importSecret));
+  const ring = await Promise.all(secrets.map(importSecret));
+  const [current, ...fallbacks] = ring;
   if (current === undefined) throw new TypeError("Cannot make a key ring: there is no key");
+  for (const [place, { kid }] of ring.entries()) {
+    if (ring.findIndex((other) => other.kid === kid) === place) continue;
+    throw refusal(optionOf(place), `a key before it has the same kid, ${kid}. ${ADVICE}`);
+  }
   return [current, ...fallbacks];
 }
 
@@ -96,4 +199,22 @@ async function importSecret(secret: Uint8Array<ArrayBuffer>): Promise<Key> {
     calculateJwkThumbprint({ kty: "oct", k: base64url.encode(secret) }),
   ]);
   return { kid: thumbprint.slice(0, KID_LENGTH), key };
+}
+
+/** The option that the key at this place of the ring comes from. */
+function optionOf(place: number): string {
+  return place === 0 ? "secretKey" : `secretKeyFallbacks[${place - 1}]`;
+}
+
+/** The kind of a value for an error, which must not show a key. */
+function typeOf(value: unknown): string {
+  return value === null ? "null" : `a value of type ${typeof value}`;
+}
+
+function refusal(option: string, state: string): SessionOptionsError {
+  return new SessionOptionsError(`Cannot use ${option}: ${state}`);
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }
