@@ -1,8 +1,8 @@
 /**
- * Tagged JSON: JSON that also carries values for which JSON has no words.
+ * Tagged JSON: JSON that also carries values JSON cannot express.
  *
- * What JSON can say is written as `JSON.stringify` writes it. Any other value is a *tag*: an object
- * with exactly one member, with a name of this table and a value of the form beside it.
+ * A value that JSON can express is written as `JSON.stringify` writes it. Any other value is written
+ * as a *tag*: an object with one member, which has a name of this table and a value of that form.
  *
  * | tag                   | stands for    | form                                                       |
  * |-----------------------|---------------|------------------------------------------------------------|
@@ -15,16 +15,16 @@
  * | `{"$number":"NaN"}`   | that number   | string: `NaN`, `Infinity`, `-Infinity` or `-0`             |
  * | `{"$undefined":true}` | undefined     | `true`                                                     |
  *
- * An object of the user's with exactly one member, whose name starts with `$`, is *escaped*: it is
- * written with one more `$` in front of that name. A reader takes an object with exactly one member
+ * An object of the user's with one member, whose name starts with `$`, is *escaped*: it is written
+ * with one more `$` before that name. To a reader, an object with one member
  *
- * 1. whose name starts with `$$` as the object whose member's name is one `$` shorter;
- * 2. which is a tag of the table as what it stands for;
- * 3. any other, such as an unknown tag or one of another form, as the object that it is.
+ * 1. whose name starts with `$$` is the same object with one `$` less;
+ * 2. that is a tag of the table is what the tag stands for;
+ * 3. that is anything else, such as an unknown tag or a tag of another form, is itself.
  *
- * Objects with no or several members are never tags. At most 256 levels are written, counting each
- * object, array, map, pair of a map, and set: with tags and escapes, less than 1,024 of JSON. A reader
- * may put null for what lies deeper.
+ * Objects with no member or several are never tags. A writer writes at most 256 levels, counting each
+ * object, array, map, pair of a map, and set: with tags and escapes, less than 1,024 levels of JSON. A
+ * reader may put null for whatever is deeper than those.
  *
  * @module
  */
@@ -37,89 +37,113 @@ export type Json =
 
 /** Where the walk is: at `key` of `container`. Only an error makes a text of it. */
 interface Place {
+  /** The name of the value that is walked, and the characters that its text may still take. */
+  readonly walk: { readonly path: string; room: number };
   readonly parent?: Place;
   readonly container?: object;
   readonly level: number;
   key: string | number;
 }
 
-const maxLevels = 256;
-const maxJsonLevels = 1024;
-const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+const MAX_LEVELS = 256;
+const MAX_JSON_LEVELS = 1024;
+/** 1 MiB, as much as the store takes for a whole session. */
+const MAX_LENGTH = 1_048_576;
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+const BUILT_INS: ReadonlySet<unknown> = new Set(["Map", "Set", "Uint8Array", "URL", "Date"]);
+const EXPECTED = "must be a plain object, array, Map, Set, Uint8Array, URL or valid Date";
 
-const numbers: ReadonlyMap<unknown, number> = new Map(
+const NUMBERS: ReadonlyMap<unknown, number> = new Map(
   [Number.NaN, Infinity, -Infinity, -0].map((n) => [numberName(n), n]),
 );
 
 /**
- * The tagged JSON text of a value: of JSON's kinds, of the table's, and of these in each other. An
- * object without a prototype is a plain one. Getters are read once; an object that is reached twice
- * is written twice; properties that JSON.stringify does not see are not seen.
+ * The tagged JSON text of a value: one that JSON or the table has, or any of these in each other.
  *
- * @param path Names the value in errors, for example the session key `cart`. What lies in a map or a
+ * Built-ins may be of another realm, such as a `node:vm` context. An object without a prototype is a
+ * plain one, and a list of a subclass that adds no methods is an array, such as a result of `Bun.SQL`.
+ * Getters are read once. An object that is reached twice is written twice. Properties that
+ * JSON.stringify leaves out are left out.
+ *
+ * @param path Names the value in errors, for example the session key `cart`. A member of a map or a
  * set is named by its order: `cart[0][1]` is the value of a map's first entry.
- * @throws {SessionValueError} With the place, `cart[2].price`, of anything else: functions, symbols,
- * symbol keys, other classes and all subclasses, invalid dates, holes in arrays, cycles, over 256
- * levels, and an undefined that is in nothing.
+ * @throws {SessionValueError} With the place, such as `cart[2].price`, for anything else: functions,
+ * symbols, symbol keys, promises, other classes and subclasses, invalid dates, holes in arrays,
+ * cycles, more than 256 levels, a text of more than 1,048,576 characters, and undefined itself.
  */
 export function encode(value: unknown, path: string): string {
-  return JSON.stringify(toJson(value, path));
+  const place: Place = { walk: { path, room: MAX_LENGTH }, level: 0, key: path };
+  if (value === undefined) {
+    throw refusal(place, "must be a value, got undefined. Delete the key instead");
+  }
+  const text = JSON.stringify(tagged(value, place));
+  // Quotes, commas and escapes are not counted on the way.
+  if (text.length > MAX_LENGTH) throw tooLong(path);
+  return text;
 }
 
 /** Throws the SessionValueError that `encode` would throw, if any. */
 export function check(value: unknown, path: string): void {
-  toJson(value, path);
+  encode(value, path);
 }
 
 /**
- * A fresh copy of the value that tagged JSON stands for: it shares no object with `json`. Never
- * throws, and no name of a member changes a prototype.
+ * A copy of the value that tagged JSON stands for, which shares no object with `json`. Never throws,
+ * and no member's name changes a prototype.
  */
 export function decode(json: Json): unknown {
   return untagged(json, 0);
 }
 
-function toJson(value: unknown, path: string): unknown {
-  const place: Place = { level: 0, key: path };
-  if (value === undefined) throw refusal(place, "it is undefined. Delete the key instead");
-  return tagged(value, place);
-}
-
 /** What JSON.stringify writes as tagged JSON. Objects are copied, so that getters are read once. */
 function tagged(value: unknown, place: Place): unknown {
+  count(typeof value === "string" ? value.length + 1 : 1, place);
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "object") return taggedObject(value, place);
   if (typeof value === "number") {
     const isJson = Number.isFinite(value) && !Object.is(value, -0);
     return isJson ? value : { $number: numberName(value) };
   }
-  if (typeof value === "bigint") return { $bigint: String(value) };
+  if (typeof value === "bigint") return taggedForm("$bigint", String(value), place);
   if (value === undefined) return { $undefined: true };
-  throw refusal(place, `it is a ${typeof value}`);
+  throw refusal(place, `must be data, got a ${typeof value}`);
+}
+
+/**
+ * Counts characters of the text, so that the walk ends where there are too many. Without an end, 40
+ * objects that each hold the next one twice would be written 2^40 times.
+ */
+function count(characters: number, { walk }: Place): void {
+  walk.room -= characters;
+  if (walk.room < 0) throw tooLong(walk.path);
 }
 
 function taggedObject(value: object, place: Place): unknown {
   const inside = enter(value, place);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) {
-    if (Object.getOwnPropertySymbols(value).length === 0) return taggedMembers(value, inside);
-    throw refusal(place, "it has a symbol as a key");
+  if (isArray(value)) return taggedItems(value, inside);
+  if (isPlain(value)) {
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol === undefined) return taggedMembers(value, inside);
+    throw refusal(place, `must have only strings as keys, got ${String(symbol)}`);
   }
-  if (prototype === Array.prototype && Array.isArray(value)) return taggedItems(value, inside);
   const tag = tagOf(value);
-  if (tag !== undefined) {
-    const [name, form] = tag;
-    return { [name]: Array.isArray(form) ? taggedItems(form, inside) : form };
-  }
-  throw refusal(place, "it is no plain object, array, Map, Set, Uint8Array, URL or valid Date");
+  if (tag === undefined) throw refusal(place, `${EXPECTED}, got ${describe(value)}`);
+  return taggedForm(...tag, inside);
 }
 
-function enter(container: object, parent: Place): Place {
-  for (let outer: Place | undefined = parent; outer !== undefined; outer = outer.parent) {
-    if (outer.container === container) throw refusal(parent, "it contains itself");
+function taggedForm(name: string, form: Form, place: Place): unknown {
+  if (typeof form === "string") count(form.length, place);
+  return { [name]: Array.isArray(form) ? taggedItems(form, place) : form };
+}
+
+function enter(container: object, place: Place): Place {
+  for (let outer = place; outer.parent !== undefined; outer = outer.parent) {
+    if (outer.container !== container) continue;
+    throw refusal(place, `must not contain itself, got ${pathOf(outer.parent)} again`);
   }
-  if (parent.level === maxLevels) throw refusal(parent, `it is over ${maxLevels} levels deep`);
-  return { parent, container, level: parent.level + 1, key: "" };
+  const { walk, level } = place;
+  if (level < MAX_LEVELS) return { walk, parent: place, container, level: level + 1, key: "" };
+  throw new SessionValueError(walk.path, `must be at most ${MAX_LEVELS} levels deep, got more`);
 }
 
 function taggedMembers(value: object, inside: Place): unknown {
@@ -128,6 +152,7 @@ function taggedMembers(value: object, inside: Place): unknown {
   const keys = Object.keys(copy);
   for (const key of keys) {
     inside.key = key;
+    count(key.length, inside);
     copy[key] = tagged(copy[key], inside);
   }
   const name = tagName(keys);
@@ -139,14 +164,19 @@ function taggedItems(items: readonly unknown[], inside: Place): unknown[] {
   for (let index = 0; index < items.length; index++) {
     inside.key = index;
     const item = items[index];
-    if (item === undefined && !(index in items)) throw refusal(inside, "it is a hole in an array");
+    if (item === undefined && !(index in items)) {
+      throw refusal(inside, "must be a value, got a hole in an array");
+    }
     copy.push(tagged(item, inside));
   }
   return copy;
 }
 
-/** A built-in's tag, with its items as they are. An instance of a subclass would lose its class. */
-function tagOf(value: object): readonly [name: string, form: unknown] | undefined {
+/** What stands beside a tag's name, with its items as they are. */
+type Form = string | number | unknown[];
+
+/** A built-in's tag. An instance of a subclass has none: it would lose its class. */
+function tagOf(value: object): readonly [name: string, form: Form] | undefined {
   try {
     if (is(value, Map)) return ["$map", [...value]];
     if (is(value, Set)) return ["$set", [...value]];
@@ -162,7 +192,7 @@ function tagOf(value: object): readonly [name: string, form: unknown] | undefine
 function untagged(json: unknown, level: number): unknown {
   if (typeof json !== "object" || json === null) return json;
   // JSON.parse has no limit, but the stack has.
-  if (level === maxJsonLevels) return null;
+  if (level === MAX_JSON_LEVELS) return null;
   if (Array.isArray(json)) return json.map((item) => untagged(item, level + 1));
   const copy: Record<string, unknown> = { ...json };
   const keys = Object.keys(copy);
@@ -177,7 +207,7 @@ function untagged(json: unknown, level: number): unknown {
 /** What a tag stands for; `other` where its name or its form is not in the table. */
 function standsFor(name: string, form: unknown, other: object): unknown {
   if (name === "$undefined" && form === true) return undefined;
-  if (name === "$number") return numbers.get(form) ?? other;
+  if (name === "$number") return NUMBERS.get(form) ?? other;
   if (name === "$set" && Array.isArray(form)) return new Set(form);
   if (name === "$map" && Array.isArray(form) && form.every(isPair)) return new Map(form);
   if (typeof form === "number") {
@@ -211,8 +241,51 @@ function numberName(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-function is<T extends object>(value: object, type: { readonly prototype: T }): value is T {
-  return Object.getPrototypeOf(value) === type.prototype;
+/** Whether the value is an instance of the built-in, in whatever realm, and not of a subclass. */
+function is<T extends object>(
+  value: object,
+  type: { readonly name: string; readonly prototype: T },
+): value is T {
+  if (Reflect.getPrototypeOf(value) === type.prototype) return true;
+  return kindOf(value) === type.name && classOf(value) === type.name;
+}
+
+/** The name of the value's class; undefined where its prototype is not that of a class. */
+function classOf(value: object): string | undefined {
+  const prototype = Reflect.getPrototypeOf(value) ?? {};
+  const type: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
+  return typeof type === "function" ? type.name : undefined;
+}
+
+/** What an object says it is: `Map` for one of any realm, and for one of a subclass. */
+function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
+function isPlain(value: object): boolean {
+  return Reflect.getPrototypeOf(value) === null || is(value, Object);
+}
+
+/** Whether the value is an array, or of a subclass that adds no methods, as Bun.SQL's results are. */
+function isArray(value: object): value is readonly unknown[] {
+  if (!Array.isArray(value)) return false;
+  if (is(value, Array)) return true;
+  const prototype = Reflect.getPrototypeOf(value) ?? {};
+  const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(prototype);
+  const hasMethods = Object.values(members).some((member) => typeof member.value === "function");
+  return is(prototype, Array) && !hasMethods;
+}
+
+/** What an object that cannot be stored is. */
+function describe(value: object): string {
+  if ("then" in value) return "a promise. Await it first";
+  const name = classOf(value);
+  const kind = kindOf(value);
+  if (name === undefined && kind === "Object") return "an object that inherits from another";
+  // A Date without a time, or what only looks like a built-in.
+  if (BUILT_INS.has(name)) return `an invalid ${name}`;
+  // The class of a Temporal.Instant has the name Instant.
+  return `an instance of ${kind.includes(".") ? kind : name || kind}`;
 }
 
 function isPair(value: unknown): value is readonly [unknown, unknown] {
@@ -227,11 +300,19 @@ function toBase64url(bytes: Uint8Array): string {
 }
 
 function refusal(place: Place, state: string): SessionValueError {
+  return new SessionValueError(pathOf(place), state);
+}
+
+function tooLong(path: string): SessionValueError {
+  return new SessionValueError(path, `must be at most ${MAX_LENGTH} characters of JSON, got more`);
+}
+
+function pathOf(place: Place): string {
   let path = "";
   let at = place;
   for (; at.parent !== undefined; at = at.parent) {
-    const isName = identifier.test(String(at.key));
+    const isName = IDENTIFIER.test(String(at.key));
     path = (isName ? `.${at.key}` : `[${JSON.stringify(at.key)}]`) + path;
   }
-  return new SessionValueError(at.key + path, state);
+  return at.key + path;
 }

@@ -1,7 +1,11 @@
+import { SQL } from "bun";
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { runInNewContext } from "node:vm";
 import { SessionValueError } from "../../session/errors.ts";
 import { check, decode, encode, type Json } from "../../session/token/json.ts";
+
+const MEMORY = "sqlite://:memory:";
 
 const parse: (text: string) => Json = JSON.parse;
 
@@ -162,78 +166,40 @@ describe("objects", () => {
   });
 });
 
-describe("what cannot be stored is named with its place", () => {
-  class Cart {
-    items = [];
-    toJSON(): string {
-      return "cart";
-    }
-  }
-  const cycle: Record<string, unknown> = { list: [] };
-  cycle["list"] = [{ back: cycle }];
-  const cyclicMap = new Map<string, unknown>();
-  cyclicMap.set("self", cyclicMap);
-  const heir: unknown = Object.create({ a: 1 });
-  const noClass = "it is no plain object, array, Map, Set, Uint8Array, URL or valid Date";
+describe("what has another prototype but nothing to lose", () => {
+  test.each<[string, string]>([
+    ["({ a: [1, { b: null }] })", `{"a":[1,{"b":null}]}`],
+    ["Object.create(null)", "{}"],
+    ["[1, [2]]", "[1,[2]]"],
+    ["new Map([['a', new Set([1])]])", `{"$map":[["a",{"$set":[1]}]]}`],
+    ["new Date(5)", `{"$date":5}`],
+    ["new Uint8Array([255])", `{"$bytes":"_w"}`],
+  ])("%s of another realm", (code, text) => {
+    expect(encode(runInNewContext(`(${code})`), "value")).toBe(text);
+  });
 
-  test.each<[string, unknown, string, string]>([
-    ["undefined", undefined, "cart", "it is undefined. Delete the key instead"],
-    ["a function", [{}, {}, { price: () => 1 }], "cart[2].price", "it is a function"],
-    ["a class", { type: Cart }, "cart.type", "it is a function"],
-    ["an own toJSON", { a: { toJSON: () => 1 } }, "cart.a.toJSON", "it is a function"],
-    ["a symbol", { "a b": Symbol.iterator }, `cart["a b"]`, "it is a symbol"],
-    ["a key of digits", { 0: Symbol.iterator }, `cart["0"]`, "it is a symbol"],
-    ["a key of other letters", { ä$_1: Symbol.iterator }, "cart.ä$_1", "it is a symbol"],
-    ["a key of a quote", { '"': [() => 1] }, `cart["\\""][0]`, "it is a function"],
-    [
-      "a member __proto__",
-      { ["__proto__"]: { f: () => 1 } },
-      "cart.__proto__.f",
-      "it is a function",
-    ],
-    ["a symbol as a key", { a: { [Symbol.iterator]: 1 } }, "cart.a", "it has a symbol as a key"],
-    ["an instance", { a: [new Cart()] }, "cart.a[0]", noClass],
-    ["an object on another", { a: heir }, "cart.a", noClass],
-    ["a RegExp", [/a/], "cart[0]", noClass],
-    ["an Error", [new Error("no")], "cart[0]", noClass],
-    ["a Promise", [Promise.resolve(1)], "cart[0]", noClass],
-    ["a boxed number", [new Number(1)], "cart[0]", noClass],
-    ["a boxed string", [new String("")], "cart[0]", noClass],
-    ["a WeakMap", [new WeakMap()], "cart[0]", noClass],
-    ["URLSearchParams", [new URLSearchParams("a=1")], "cart[0]", noClass],
-    ["a Uint8ClampedArray", [new Uint8ClampedArray(1)], "cart[0]", noClass],
-    ["a Float64Array", [new Float64Array(1)], "cart[0]", noClass],
-    ["an ArrayBuffer", [new ArrayBuffer(1)], "cart[0]", noClass],
-    ["a Buffer", [Buffer.from("a")], "cart[0]", noClass],
-    ["an array's subclass", [new (class extends Array {})()], "cart[0]", noClass],
-    ["a Map's subclass", [new (class extends Map {})()], "cart[0]", noClass],
-    ["a Date's subclass", [new (class extends Date {})()], "cart[0]", noClass],
-    ["a proxy of a Map", [new Proxy(new Map(), {})], "cart[0]", noClass],
-    ["what only inherits from Date", [Object.create(Date.prototype)], "cart[0]", noClass],
-    ["what only inherits from Array", [Object.create(Array.prototype)], "cart[0]", noClass],
-    ["an invalid Date", { at: new Date(Number.NaN) }, "cart.at", noClass],
-    ["a hole", Object.assign([1], { length: 3 }), "cart[1]", "it is a hole in an array"],
-    ["a map's value", { m: new Map([["a", () => 1]]) }, "cart.m[0][1]", "it is a function"],
-    [
-      "a map's key",
-      new Map<unknown, unknown>().set("a", 1).set(Symbol.iterator, 2),
-      "cart[1][0]",
-      "it is a symbol",
-    ],
-    ["a set's item", new Set([1, { f: () => 1 }]), "cart[1].f", "it is a function"],
-    ["a value that looks like a tag", { $date: () => 1 }, "cart.$date", "it is a function"],
-    ["a cycle", cycle, "cart.list[0].back", "it contains itself"],
-    ["a cycle through a map", cyclicMap, "cart[0][1]", "it contains itself"],
-  ])("%s", (_, value, path, state) => {
-    for (const refuse of [encode, check]) {
-      const error = errorOf(() => refuse(value, "cart"));
-      expect(error).toBeInstanceOf(SessionValueError);
-      expect(error).toMatchObject({
-        code: "ERR_SESSION_VALUE",
-        path,
-        message: `Cannot store ${path}: ${state}`,
-      });
+  test("a URL of another realm", () => {
+    // Node's realms of their own have no URL, those of edge runtimes have another.
+    const url: unknown = runInNewContext(`
+      class URL { href = "https://example.com/"; get [Symbol.toStringTag]() { return "URL" } }
+      new URL()`);
+    expect(encode(url, "value")).toBe(`{"$url":"https://example.com/"}`);
+  });
+
+  test("the result of a query, whose named properties JSON.stringify leaves out, too", async () => {
+    await using sql = new SQL(MEMORY);
+    const rows: unknown = await sql`select 1 as a, 'x' as b union all select 2, null`;
+    expect(rows).toHaveProperty("command", "SELECT");
+    expect(encode({ rows }, "value")).toBe(`{"rows":[{"a":1,"b":"x"},{"a":2,"b":null}]}`);
+  });
+
+  test("an array of a subclass with accessors alone", () => {
+    class Rows extends Array<number> {
+      get first(): number | undefined {
+        return this[0];
+      }
     }
+    expect(encode(Rows.of(1, 2), "value")).toBe("[1,2]");
   });
 });
 
@@ -249,13 +215,23 @@ describe("depth", () => {
   test.each([257, 100_000])("%d levels are refused", (levels) => {
     const error = errorOf(() => encode(nested(levels), "cart"));
     expect(error).toBeInstanceOf(SessionValueError);
-    expect(error).toHaveProperty("message", expect.stringContaining("over 256 levels deep"));
+    expect(error).toMatchObject({
+      path: "cart",
+      message: "Cannot store cart: must be at most 256 levels deep, got more",
+    });
   });
 
   test("256 levels of sets come back, though each takes two of JSON", () => {
     let value: unknown = -0;
     for (let level = 0; level < 256; level++) value = new Set([value]);
     expect(spell(roundTrip(value))).toBe(spell(value));
+  });
+
+  test("256 levels of maps and their pairs come back", () => {
+    let value: unknown = -0;
+    for (let level = 0; level < 256; level += 2) value = new Map([[-0, value]]);
+    expect(spell(roundTrip(value))).toBe(spell(value));
+    expect(errorOf(() => encode([value], "cart"))).toBeInstanceOf(SessionValueError);
   });
 
   test("1,000 levels of JSON are read in full", () => {
