@@ -122,6 +122,9 @@ function readSetCookie(line: string, url: URL, now: number): JarCookie | undefin
   if (CONTROL.test(line) || name + value === "" || name.length + value.length > COOKIE_LIMIT) {
     return undefined;
   }
+  // Chromium ignores these two as well: a tab inside, and what would be sent as another name's.
+  if ([pair, ...rest].flatMap(cut).some((text) => text.includes("\t"))) return undefined;
+  if (name === "" && value.includes("=")) return undefined;
   const attributes = readAttributes(rest);
   const place = readDomain(attributes.get("domain"), url.hostname);
   if (place === undefined) return undefined;
