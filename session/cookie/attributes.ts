@@ -30,17 +30,17 @@ export interface Cookie {
   readonly audience: string;
 }
 
-/** RFC 9110 §5.6.2: what a name may consist of. */
+/** RFC 9110 §5.6.2: the characters of a name. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** RFC 6265 §4.1.1, `path-value`, and as browsers ask it starts with a slash. */
-const PATH = /^\/[\x20-\x3A\x3C-\x7E]*$/;
+/** RFC 6265 §4.1.1, `path-value`. Browsers would trim a space at its end. */
+const PATH = /^[\x20-\x3A\x3C-\x7E]*[\x21-\x3A\x3C-\x7E]$/;
 /** RFC 1034 §3.5. */
 const LABEL = "[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?";
 /** Labels, and a leading dot, which browsers ignore. */
 const DOMAIN = new RegExp(`^\\.?${LABEL}(?:\\.${LABEL})*$`);
 /** RFC 6265bis §5.6: a browser ignores an attribute of more than this many bytes. */
 const ATTRIBUTE_LIMIT = 1024;
-/** Every option there is, with its type: `"false"` is no boolean, and would mean true. */
+/** The options with their types: the string `"false"` would mean true. */
 const TYPES: ReadonlyMap<string, string> = new Map<keyof CookieOptions, string>([
   ["name", "string"],
   ["path", "string"],
@@ -56,16 +56,21 @@ export function createCookie(options: CookieOptions = {}): Cookie {
   const { path = "/", domain, sameSite = "Lax", secure = true, partitioned = false } = options;
   const isHostOnly = secure && path === "/" && domain === undefined;
   const name = options.name ?? (isHostOnly ? "__Host-Http-session" : "session");
-  check(TOKEN.test(name) && name.length <= 256, "name", name, "it is no RFC 6265 cookie name");
-  check(PATH.test(path) && path.length <= ATTRIBUTE_LIMIT, "path", path, "it is no path");
+  checkName(name, secure, isHostOnly);
+  checkPath(path);
   if (domain !== undefined) {
-    check(DOMAIN.test(domain) && domain.length <= 255, "domain", domain, "it is no domain");
+    const isHost = DOMAIN.test(domain) && domain.length <= 255;
+    check(
+      isHost,
+      "domain",
+      domain,
+      "must be a host name of at most 255 characters, without a port",
+    );
   }
   const isKnown = sameSite === "Strict" || sameSite === "Lax" || sameSite === "None";
-  check(isKnown, "sameSite", sameSite, `it is none of "Strict", "Lax" and "None"`);
-  check(secure || sameSite !== "None", "sameSite", sameSite, "browsers ask for secure with it");
-  check(secure || !partitioned, "partitioned", partitioned, "browsers ask for secure with it");
-  checkPrefix(name, secure, isHostOnly);
+  check(isKnown, "sameSite", sameSite, `must be "Strict", "Lax" or "None"`);
+  check(secure || sameSite !== "None", "sameSite", sameSite, "must go with secure: true");
+  check(secure || !partitioned, "partitioned", partitioned, "must go with secure: true");
   const attributes = [
     `; Path=${path}`,
     domain === undefined ? "" : `; Domain=${domain}`,
@@ -84,27 +89,58 @@ export function createCookie(options: CookieOptions = {}): Cookie {
 
 function checkTypes(options: unknown): void {
   if (typeof options !== "object" || options === null) {
-    throw new SessionOptionsError("Cannot use option cookie: it is no object");
+    const state = `must be an object, got ${spell(options)}`;
+    throw new SessionOptionsError(`Cannot use option cookie: ${state}`);
   }
   for (const [option, value] of Object.entries(options)) {
     const type = TYPES.get(option);
-    check(type !== undefined, option, value, "there is no option of that name");
-    check(value === undefined || typeof value === type, option, value, `it is no ${type}`);
+    const isKnown = type !== undefined;
+    check(isKnown, option, value, `must be one of the options ${[...TYPES.keys()].join(", ")}`);
+    check(value === undefined || typeof value === type, option, value, `must be a ${type}`);
   }
 }
 
-/** Browsers drop a cookie whose prefix promises what its attributes don't keep, in any case. */
-function checkPrefix(name: string, secure: boolean, isHostOnly: boolean): void {
+/** Browsers drop a cookie whose prefix, in any case, promises what its attributes do not keep. */
+function checkName(name: string, secure: boolean, isHostOnly: boolean): void {
+  const isName = TOKEN.test(name) && name.length <= 256;
+  check(isName, "name", name, "must be 1 to 256 letters, digits and characters of !#$%&'*+-.^_`|~");
   const lower = name.toLowerCase();
   if (lower.startsWith("__host-")) {
-    check(isHostOnly, "name", name, `__Host- asks for secure, path "/" and no domain`);
+    check(
+      isHostOnly,
+      "name",
+      name,
+      `its prefix must go with secure: true, path: "/" and no domain`,
+    );
   } else if (lower.startsWith("__secure-") || lower.startsWith("__http-")) {
-    check(secure, "name", name, "its prefix asks for secure");
+    check(secure, "name", name, "its prefix must go with secure: true");
   }
+}
+
+function checkPath(path: string): void {
+  check(path.startsWith("/"), "path", path, "must start with a slash");
+  check(
+    path.length <= ATTRIBUTE_LIMIT,
+    "path",
+    path,
+    `must be at most ${ATTRIBUTE_LIMIT} characters`,
+  );
+  check(
+    PATH.test(path),
+    "path",
+    path,
+    "must be printable ASCII without semicolons or a space at the end",
+  );
 }
 
 function check(holds: boolean, option: string, value: unknown, state: string): void {
-  if (!holds) {
-    throw new SessionOptionsError(`Cannot use cookie.${option} ${JSON.stringify(value)}: ${state}`);
-  }
+  if (!holds)
+    throw new SessionOptionsError(`Cannot use cookie.${option} ${spell(value)}: ${state}`);
+}
+
+/** A value in one line of an error. */
+function spell(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  const isShort = value === null || typeof value === "number" || typeof value === "boolean";
+  return isShort ? String(value) : `of type ${typeof value}`;
 }

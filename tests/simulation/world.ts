@@ -284,10 +284,10 @@ export class World {
   #onAnswer(exchange: Exchange): void {
     const moment = this.#moment();
     const { cookie, browser, failure } = exchange;
+    if (typeof cookie === "object") this.#copies.push(cookie);
     const change = cookie === "deleted" ? "a deletion" : this.#name(cookie);
     this.#note(exchange, judgeAnswer(this.#model, exchange, moment));
     exchange.answered = moment;
-    if (typeof cookie === "object") this.#copies.push(cookie);
     this.#trace(`${exchange.number} answered with ${failure ?? change}`);
     if (failure !== undefined) return;
     this.#model.answer(exchange, moment);
