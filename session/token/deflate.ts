@@ -1,4 +1,4 @@
-/** Raw deflate (RFC 1951) of the bytes. */
+/** The bytes, compressed as raw deflate (RFC 1951). */
 export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for await (const chunk of through(bytes, new CompressionStream("deflate-raw"))) {
@@ -8,8 +8,8 @@ export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Arra
 }
 
 /**
- * The bytes that were deflated; undefined where they are more than `limit`, so that a small cookie
- * can't become a large object. Rejects where `bytes` are not raw deflate.
+ * The bytes that raw deflate stands for; undefined where they are more than `limit`, so that a small
+ * cookie cannot become a large object. Rejects if `bytes` are not raw deflate, or more than that.
  */
 export async function inflate(
   bytes: Uint8Array<ArrayBuffer>,
