@@ -285,7 +285,7 @@ function describe(value: object): string {
   // A Date without a time, or what only looks like a built-in.
   if (BUILT_INS.has(name)) return `an invalid ${name}`;
   // The class of a Temporal.Instant has the name Instant.
-  return `an instance of ${kind.includes(".") ? kind : name || kind}`;
+  return `an instance of ${kind.includes(".") ? kind : (name ?? kind) || "a class without a name"}`;
 }
 
 function isPair(value: unknown): value is readonly [unknown, unknown] {

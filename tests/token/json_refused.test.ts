@@ -78,7 +78,7 @@ describe("what cannot be stored is named with its place", () => {
         })(),
       ],
       "cart[0]",
-      `${instance}Object`,
+      `${instance}a class without a name`,
     ],
     [
       "an object on another",
