@@ -80,8 +80,8 @@ export interface Exchange {
   handled: Moment | undefined;
   /** When the store took a record or a mark for the cookie's session. */
   changed: Moment | undefined;
-  /** The new id that it gave to the session, and what the session held then. */
-  moved: { readonly id: string; readonly base: Contents } | undefined;
+  /** The new id that it gave to the session, and what that held: undefined where it was over. */
+  moved: { readonly id: string; readonly base: Contents | undefined } | undefined;
   /** The generation that it put in place of its session's. */
   generation: string | undefined;
   /** Whether something else was there when it replaced a value. */

@@ -113,16 +113,26 @@ export class Model {
     for (const [index, key] of keys.entries()) {
       const value = values[index];
       if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[1]);
-      else exchange.looks.push(this.#lookAt(key, value !== undefined, moment));
+      else exchange.looks.push(this.#lookAt(exchange, key, value !== undefined, moment));
     }
   }
 
-  #lookAt(id: string, hasRecord: boolean, moment: Moment): Look {
+  #lookAt(exchange: Exchange, id: string, hasRecord: boolean, moment: Moment): Look {
     const session = this.#sessions.get(id);
     if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
     const { contents, lastUse } = session;
     session.lastUse = moment.time;
-    return { moment, hasRecord, contents, end: this.endOf(id), usedBefore: lastUse };
+    const end = this.#isOwn(exchange, id) ? undefined : this.endOf(id);
+    return { moment, hasRecord, contents, end, usedBefore: lastUse };
+  }
+
+  /** Whether the end is what an earlier try of the same request left. */
+  #isOwn({ generation, number }: Exchange, id: string): boolean {
+    const mark = this.#ends.get(id);
+    if (mark !== undefined) return mark.by === number;
+    const subject = this.#sessions.get(id)?.subject;
+    if (generation === undefined || subject === undefined) return false;
+    return this.#generationOf(subject)?.value === generation;
   }
 
   /** The store took a value: a generation, or from an exchange a record or a mark. */
@@ -145,7 +155,8 @@ export class Model {
       const session = this.session(key);
       if (session === undefined) return;
       if (nextId !== undefined) {
-        exchange.moved = { id: nextId, base: session.contents };
+        const wasLive = exchange.looks.at(-1)?.end === undefined && !isOutlived(exchange);
+        exchange.moved = { id: nextId, base: wasLive ? session.contents : undefined };
         this.#end(key, "moved", moment, exchange, nextId);
       } else this.#change(session, exchange, effects, moment);
       exchange.changed = moment;
@@ -201,7 +212,8 @@ export class Model {
   #begin(exchange: Exchange, cookie: Token, moment: Moment): void {
     const { effects, moved, number, settings, token } = exchange;
     const isMoved = moved?.id === cookie.id && !isOutlived(exchange);
-    const old = isMoved ? this.session(token?.id) : undefined;
+    const base = isMoved ? moved.base : undefined;
+    const old = base === undefined ? undefined : this.session(token?.id);
     const subject = effects.signedIn ?? old?.subject;
     const kept = effects.signedIn === undefined ? old : undefined;
     const session: SessionModel = {
@@ -216,8 +228,7 @@ export class Model {
       lastWriter: number,
       lastUse: moment.time,
     };
-    const base: Contents = isMoved ? moved.base : new Map();
-    put(session, apply(base, effects, number), number, effects);
+    put(session, apply(base ?? new Map(), effects, number), number, effects);
     this.#sessions.set(cookie.id, session);
   }
 
