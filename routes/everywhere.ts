@@ -12,7 +12,6 @@ export async function POST(
   if (subject !== undefined) {
     await sessions.endAll(subject);
     session.destroy();
-    session.flash("You have been logged out everywhere");
     note("logout-everywhere", { user: subject });
   }
   return seeOther("/");

@@ -1,18 +1,11 @@
-import type { Flash, Session } from "../session/mod.ts";
+import type { Session } from "../session/mod.ts";
 import type { Data } from "./shared/types.ts";
 import { type Html, html, page } from "./shared/html.ts";
 
 /** Greets, or asks to log in. */
-export function GET(request: Request, session: Session<Data>): Response {
+export function GET(_request: Request, session: Session<Data>): Response {
   const username = session.get("username");
-  // HEAD must not change anything, and nobody sees its body.
-  const flashes = request.method === "HEAD" ? session.flashes : session.takeFlashes();
-  const body = username === undefined ? visitor() : member(username);
-  return page("Madeleine", html`${flashes.map(message)}${body}`);
-}
-
-function message({ message: text }: Flash): Html {
-  return html`<p class="message" role="status">${text}</p> `;
+  return page("Madeleine", username === undefined ? visitor() : member(username));
 }
 
 function visitor(): Html {

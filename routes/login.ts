@@ -26,7 +26,6 @@ export async function POST(
   const { username } = read;
   session.signIn(username);
   session.set("username", username);
-  session.flash(`Welcome, ${username}`);
   note("login", { user: username });
   return seeOther("/");
 }

@@ -3,29 +3,41 @@ import type { Context, Data } from "./shared/types.ts";
 import { html, page, seeOther } from "./shared/html.ts";
 
 /**
- * Logs out as in the Flask tutorial, where the browser says that its user goes there; for whatever
- * else fetches the page, such as a prefetch or another site's image, it shows the button.
+ * Logs out as in the Flask tutorial, where the user followed a link of our own page. Anything else
+ * that can fetch an address, such as a prefetch, another site's image or a link in a mail, gets the
+ * button.
  */
 export function GET(request: Request, session: Session<Data>, context: Context): Response {
-  return isOwnNavigation(request) ? POST(request, session, context) : confirm();
+  return isOwnNavigation(request, context) ? POST(request, session, context) : confirm();
 }
 
-/** Logs out: the name was all there is, so the session ends, and every copy of its cookie. */
+/** Logs out: the session ends, and every copy of its cookie. */
 export function POST(_request: Request, session: Session<Data>, { note }: Context): Response {
   const username = session.pop("username");
-  if (username !== undefined) {
-    session.flash("You have been logged out");
-    note("logout", { user: username });
-  }
+  session.destroy();
+  if (username !== undefined) note("logout", { user: username });
   return seeOther("/");
 }
 
-function isOwnNavigation({ method, headers }: Request): boolean {
-  const site = headers.get("sec-fetch-site") ?? "none";
-  const purpose = ["sec-purpose", "purpose", "x-purpose", "x-moz"].some((name) =>
-    headers.has(name),
-  );
-  return method === "GET" && (site === "none" || site === "same-origin") && !purpose;
+const PREFETCHES = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+
+/**
+ * `Sec-Fetch-Site` decides where it is present. `none` does not count: a link that redirects here,
+ * an address that was typed and a link in a mail all have it, with the cookie. Older browsers, and
+ * every browser over plain http, send `Referer` alone.
+ */
+function isOwnNavigation({ method, headers }: Request, { publicOrigin }: Context): boolean {
+  if (method !== "GET" || PREFETCHES.some((name) => headers.has(name))) return false;
+  const site = headers.get("sec-fetch-site");
+  if (site !== null) return site === "same-origin";
+  const referrer = headers.get("referer");
+  return referrer === null || isOwn(referrer, headers.get("host"), publicOrigin);
+}
+
+function isOwn(referrer: string, host: string | null, publicOrigin: string | undefined): boolean {
+  const url = URL.parse(referrer);
+  if (url === null || !/^https?:$/.test(url.protocol)) return false;
+  return publicOrigin === undefined ? url.host === host : url.origin === publicOrigin;
 }
 
 function confirm(): Response {

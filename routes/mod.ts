@@ -76,7 +76,7 @@ export function createApp(options: AppOptions): App {
   });
   const attempts = createLimit({ rate: options.loginRate });
   const origins = publicOrigin === undefined ? {} : { publicOrigin };
-  const context = { sessions, note: log.note };
+  const context = { sessions, publicOrigin, note: log.note };
   const page = sessions.handler((request: Request, session, route: Route) =>
     route(request, session, context),
   );

@@ -3,8 +3,8 @@ export interface Html {
   readonly html: string;
 }
 
-/** What may stand in a page: text is escaped, and of a list each part. */
-type Part = string | Html | readonly Html[];
+/** What may stand in a page. Text is escaped. */
+type Part = string | Html;
 
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -19,8 +19,7 @@ function escape(text: string): string {
 }
 
 function render(part: Part): string {
-  if (typeof part === "string") return escape(part);
-  return "html" in part ? part.html : part.map(render).join("");
+  return typeof part === "string" ? escape(part) : part.html;
 }
 
 /** HTML, with everything that is put into it escaped. Attributes need their quotes. */
@@ -41,7 +40,6 @@ input { width: 100%; box-sizing: border-box; margin: 0.25rem 0 1rem; }
 button { background: none; cursor: pointer; }
 button.link { padding: 0; border: 0; text-decoration: underline; }
 :focus-visible { outline: 3px solid light-dark(#0b57d0, #a8c7fa); outline-offset: 2px; }
-.message { border-left: 4px solid light-dark(#0b57d0, #a8c7fa); padding-left: 0.75rem; }
 .problem { border-left: 4px solid light-dark(#b3261e, #f2b8b5); padding-left: 0.75rem; }
 `;
 

@@ -8,6 +8,8 @@ export interface Data {
 /** What a route has beside the request and its session. */
 export interface Context {
   readonly sessions: Sessions<Data>;
+  /** The origin that users see, where it is not what the request shows. */
+  readonly publicOrigin: string | undefined;
   /** Tells the log what happened. */
   readonly note: (event: string, fields?: Readonly<Record<string, string>>) => void;
 }
