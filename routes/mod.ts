@@ -48,7 +48,7 @@ export interface AppOptions {
   readonly isReady: () => MaybePromise<boolean>;
 }
 
-/** Who sent a request: Bun's server knows. */
+/** Who sent a request: Bun's server knows, until the connection is reset. */
 export interface Peers {
   requestIP(request: Request): { readonly address: string } | null;
 }
@@ -56,7 +56,7 @@ export interface Peers {
 /** The whole application. */
 export interface App {
   /** Answers a request, with a page that says nothing about us where that fails. */
-  readonly fetch: (request: Request, peers?: Peers) => Promise<Response>;
+  readonly fetch: (request: Request, peers: Peers) => Promise<Response>;
   /** That page, for what goes wrong outside of `fetch`. The reason is left to the log. */
   readonly error: (error: unknown) => Response;
 }
@@ -90,12 +90,11 @@ export function createApp(options: AppOptions): App {
     log.note(type, { session: shortHash(id), ...rest });
   }
 
-  function addressOf(request: Request, peers: Peers | undefined): string {
-    const peer = peers?.requestIP(request)?.address ?? "127.0.0.1";
+  function addressOf(request: Request, peer: string): string {
     return clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies);
   }
 
-  function answer(request: Request, peers: Peers | undefined): MaybePromise<Response> {
+  function answer(request: Request, peer: string): MaybePromise<Response> {
     const noHost = checkHost(request);
     if (noHost !== null) {
       log.note("refused-host", { reason: noHost });
@@ -116,19 +115,19 @@ export function createApp(options: AppOptions): App {
       return problem(403, "That did not come from this site", "Please use the form on our page.");
     }
     if (route === login.POST) {
-      const seconds = attempts.take(addressOf(request, peers));
+      const seconds = attempts.take(addressOf(request, peer));
       if (seconds > 0) return tooMany(seconds);
     }
     return page(request, route);
   }
 
-  async function answerAlways(request: Request, peers: Peers | undefined): Promise<Response> {
+  async function answerAlways(request: Request, peer: string): Promise<Response> {
     try {
-      const response = await answer(request, peers);
+      const response = await answer(request, peer);
       if (response.status === 503) log.note("unavailable");
       return response;
     } catch (error) {
-      return answerError(error);
+      return isAbort(request, error) ? new Response(null, { status: 499 }) : answerError(error);
     }
   }
 
@@ -149,15 +148,26 @@ export function createApp(options: AppOptions): App {
   }
 
   return {
-    fetch: async (request, peers) =>
-      withHeaders(
+    async fetch(request, peers) {
+      // Asked once and first of all: of a connection that is reset nothing is known any more.
+      const peer = peers.requestIP(request)?.address ?? UNKNOWN;
+      return withHeaders(
         await log.request(
-          () => answerAlways(request, peers),
-          () => ({ address: addressOf(request, peers) }),
+          () => answerAlways(request, peer),
+          () => ({ address: addressOf(request, peer) }),
         ),
-      ),
+      );
+    },
     error: (error) => withHeaders(answerError(error)),
   };
+}
+
+/** A peer that is nobody's address, so it is never trusted, and all such requests count as one. */
+const UNKNOWN = "unknown";
+
+/** Whether the client has gone, so that nobody reads an answer and nothing is wrong here. */
+function isAbort(request: Request, error: unknown): boolean {
+  return request.signal.aborted && error instanceof DOMException && error.name === "AbortError";
 }
 
 /** Tells sessions apart in the log, which is no place for their ids. */

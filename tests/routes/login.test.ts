@@ -199,13 +199,18 @@ describe("E7: a name is text, whatever it says", () => {
 });
 
 describe("E10: attempts are limited", () => {
-  const { send } = testApp({ loginRate: 3, trustedProxies: parseTrustedProxies("10.0.0.1") });
+  const { send } = testApp({
+    loginRate: 3,
+    trustedProxies: parseTrustedProxies("10.0.0.1 127.0.0.1"),
+  });
 
-  async function attempt(address: string, forwardedFor?: string): Promise<number> {
+  async function attempt(address: string | null, forwardedFor?: string): Promise<number> {
     const headers = new Headers({ "content-type": "application/x-www-form-urlencoded" });
     if (forwardedFor !== undefined) headers.set("x-forwarded-for", forwardedFor);
     const request = new Request(`${ORIGIN}/login`, { method: "POST", headers, body: "username=a" });
-    const { status } = await send(request, { requestIP: () => ({ address }) });
+    const { status } = await send(request, {
+      requestIP: () => (address === null ? null : { address }),
+    });
     return status;
   }
 
@@ -224,6 +229,12 @@ describe("E10: attempts are limited", () => {
     }
     expect(statuses).toEqual([303, 303, 303, 429]);
     expect(await attempt("10.0.0.1", "198.51.100.8")).toBe(303);
+  });
+
+  test("at one rate for all whose address is not known, whatever X-Forwarded-For says", async () => {
+    const statuses = [];
+    for (const client of [1, 2, 3, 4]) statuses.push(await attempt(null, `198.51.100.${client}`));
+    expect(statuses).toEqual([303, 303, 303, 429]);
   });
 
   test("at a rate for each IPv6 network of 64 bits", async () => {

@@ -10,6 +10,7 @@ import {
   linesOf,
   loginText,
   requestText,
+  sendAndReset,
   Wire,
 } from "../support/wire.ts";
 
@@ -260,6 +261,37 @@ test("a body that stops, trickles or never comes ends with its connection, as do
   clearInterval(trickle);
   expect(slow.filter((wire) => /^HTTP\/1\.1 [23]/.test(wire.received))).toEqual([]);
   expect((await ask(instance.port, requestText("GET /"))).status).toBe(200);
+});
+
+describe("a connection that its client resets", () => {
+  test("E10: counts for its address or for none, never for an address that it invented", async () => {
+    const environment = { LOGIN_RATE: "2", TRUSTED_PROXIES: "127.0.0.1" };
+    await using other = await startInstance({ script: SHORT_TIMES, environment });
+    for (let client = 1; client <= 40; client++) {
+      const text = loginText("alice", [`X-Forwarded-For: 198.51.100.${client}`]);
+      await sendAndReset(other.port, text);
+    }
+    await other.stop();
+    const addresses = other.lines().map((line) => /address="([^"]+)"$/.exec(line)?.[1] ?? "");
+    expect(addresses.length).toBeGreaterThan(0);
+    expect(addresses.filter((address) => !/^(?:127\.0\.0\.2|unknown)$/.test(address))).toEqual([]);
+    const logins = other.lines().filter((line) => line.includes(" login "));
+    expect(logins.length).toBeLessThanOrEqual(4);
+  });
+
+  test("while it sends a form is no error of ours", async () => {
+    await using other = await startInstance({ script: SHORT_TIMES });
+    const head = requestText("POST /login", [FORM, "Content-Length: 20"]);
+    for (let count = 0; count < 10; count++) {
+      const wire = await Wire.open(other.port);
+      wire.write(`${head}username=`);
+      expect((await ask(other.port, requestText("GET /healthz"))).status).toBe(200);
+      wire.destroy();
+      await wire.closed;
+    }
+    await other.stop();
+    expect(other.lines()).toEqual([]);
+  });
 });
 
 test("requests that came at once are answered in their order, or not at all", async () => {

@@ -26,6 +26,9 @@ export interface TestApp {
   readonly send: (request: Request, peers?: Peers) => Promise<Response>;
 }
 
+/** Who sends the requests, unless a test says otherwise. */
+const NEIGHBOUR: Peers = { requestIP: () => ({ address: "127.0.0.1" }) };
+
 /** The server's application, with a store of its own and no limit of attempts. */
 export function testApp(options: Partial<AppOptions> = {}): TestApp {
   const lines: string[] = [];
@@ -44,7 +47,10 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
     ...options,
   });
   // As Bun's server does with `fetch` and `error`.
-  return { lines, send: async (request, peers) => app.fetch(request, peers).catch(app.error) };
+  return {
+    lines,
+    send: async (request, peers = NEIGHBOUR) => app.fetch(request, peers).catch(app.error),
+  };
 }
 
 /** An application of the library, with a clock that only the test moves, and what it was told. */

@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+
 /** A response as it stands on the wire. */
 export interface Answer {
   readonly status: number;
@@ -119,6 +121,20 @@ export async function exchange(port: number, data: string | Uint8Array): Promise
   wire.write(data);
   await wire.closed;
   return wire.received;
+}
+
+/**
+ * Sends bytes from 127.0.0.2 and resets the connection as soon as they are sent.
+ * Resolves when the connection is gone.
+ */
+export async function sendAndReset(port: number, data: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const socket = connect({ host: "127.0.0.1", port, localAddress: "127.0.0.2" }, () => {
+    socket.write(data, "latin1", () => socket.resetAndDestroy());
+  });
+  socket.on("close", () => resolve());
+  socket.on("error", () => {});
+  await promise;
 }
 
 /** The one answer to a request on a connection of its own. Throws where there is none. */
