@@ -6,7 +6,7 @@ import { seeOther } from "./shared/html.ts";
 export async function POST(
   _request: Request,
   session: Session<Data>,
-  { sessions, note }: Context,
+  { sessions, paths, note }: Context,
 ): Promise<Response> {
   const { subject } = session;
   if (subject !== undefined) {
@@ -14,5 +14,5 @@ export async function POST(
     session.destroy();
     note("logout-everywhere", { user: subject });
   }
-  return seeOther("/");
+  return seeOther(paths.start);
 }

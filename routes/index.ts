@@ -1,22 +1,24 @@
 import type { Session } from "../session/mod.ts";
-import type { Data } from "./shared/types.ts";
+import type { Context, Data, Paths } from "./shared/types.ts";
 import { type Html, html, page } from "./shared/html.ts";
 
 /** Greets, or asks to log in. */
-export function GET(_request: Request, session: Session<Data>): Response {
+export function GET(_request: Request, session: Session<Data>, { paths }: Context): Response {
   const username = session.get("username");
-  return page("Madeleine", username === undefined ? visitor() : member(username));
+  return page("Madeleine", username === undefined ? visitor(paths) : member(username, paths));
 }
 
-function visitor(): Html {
+function visitor({ login }: Paths): Html {
   return html`<p>You are not logged in</p>
-    <p><a href="/login">click here to log in</a></p>`;
+    <p><a href="${login}">click here to log in</a></p>`;
 }
 
-function member(username: string): Html {
+function member(username: string, { logout, everywhere }: Paths): Html {
   return html`<p>Logged in as ${username}</p>
-    <form method="post" action="/logout"><button class="link">click here to log out</button></form>
-    <form method="post" action="/logout/everywhere">
+    <form method="post" action="${logout}">
+      <button class="link">click here to log out</button>
+    </form>
+    <form method="post" action="${everywhere}">
       <button class="link">log out everywhere</button>
     </form>`;
 }

@@ -10,24 +10,26 @@ const NAME_LIMIT = 100;
 /** Controls, line separators, marks that turn the direction of text, and what was no UTF-8. */
 const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u{FFFD}]/u;
 
+export const isLimited = true;
+
 /** Shows the form. */
-export function GET(): Response {
-  return form(200, NO_HTML);
+export function GET(_request: Request, _session: Session<Data>, context: Context): Response {
+  return form(context, 200, NO_HTML);
 }
 
 /** Takes the form, and signs in with a new session id. */
 export async function POST(
   request: Request,
   session: Session<Data>,
-  { note }: Context,
+  context: Context,
 ): Promise<Response> {
   const read = await readUsername(request);
-  if (read.problem !== undefined) return form(read.status, problem(read.problem));
+  if (read.problem !== undefined) return form(context, read.status, problem(read.problem));
   const { username } = read;
   session.signIn(username);
   session.set("username", username);
-  note("login", { user: username });
-  return seeOther("/");
+  context.note("login", { user: username }, "done");
+  return seeOther(context.paths.start);
 }
 
 type Read =
@@ -66,9 +68,9 @@ function problem(text: string): Html {
   return html`<p class="problem" role="alert" id="problem">${text}</p> `;
 }
 
-function form(status: number, message: Html): Response {
+function form({ paths }: Context, status: number, message: Html): Response {
   const body = html`${message}
-    <form method="post" action="/login">
+    <form method="post" action="${paths.login}">
       <label for="username">Username</label>
       <input
         id="username"

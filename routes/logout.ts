@@ -8,15 +8,19 @@ import { html, page, seeOther } from "./shared/html.ts";
  * button.
  */
 export function GET(request: Request, session: Session<Data>, context: Context): Response {
-  return isOwnNavigation(request, context) ? POST(request, session, context) : confirm();
+  return isOwnNavigation(request, context) ? POST(request, session, context) : confirm(context);
 }
 
 /** Logs out: the session ends, and every copy of its cookie. */
-export function POST(_request: Request, session: Session<Data>, { note }: Context): Response {
+export function POST(
+  _request: Request,
+  session: Session<Data>,
+  { paths, note }: Context,
+): Response {
   const username = session.pop("username");
   session.destroy();
-  if (username !== undefined) note("logout", { user: username });
-  return seeOther("/");
+  if (username !== undefined) note("logout", { user: username }, "done");
+  return seeOther(paths.start);
 }
 
 const PREFETCHES = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
@@ -40,8 +44,8 @@ function isOwn(referrer: string, host: string | null, publicOrigin: string | und
   return publicOrigin === undefined ? url.host === host : url.origin === publicOrigin;
 }
 
-function confirm(): Response {
-  const body = html`<form method="post" action="/logout">
+function confirm({ paths }: Context): Response {
+  const body = html`<form method="post" action="${paths.logout}">
     <p>Do you want to log out?</p>
     <button>Log out</button>
   </form>`;

@@ -6,26 +6,36 @@ import {
 } from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
 import { clientAddress, type TrustedProxies } from "./shared/address.ts";
-import type { Data, Route } from "./shared/types.ts";
+import type { Context, Data, Paths, Route, RouteModule } from "./shared/types.ts";
 import * as everywhere from "./everywhere.ts";
-import * as health from "./health.ts";
+import * as healthz from "./healthz.ts";
 import { checkHost } from "./shared/host.ts";
-import { problem, SECURITY_HEADERS } from "./shared/html.ts";
+import { type Problem, problemPage, SECURITY_HEADERS } from "./shared/html.ts";
 import * as index from "./index.ts";
 import { createLimit } from "./shared/limit.ts";
 import { errorFields, type Log } from "./shared/log.ts";
 import * as login from "./login.ts";
 import * as logout from "./logout.ts";
+import * as readyz from "./readyz.ts";
 
-type Methods = { readonly GET?: Route; readonly POST?: Route };
+/** All paths stand here, so that a prefix can be put before them. */
+const PATHS: Paths = {
+  start: "/",
+  login: "/login",
+  logout: "/logout",
+  everywhere: "/logout/everywhere",
+  healthz: "/healthz",
+  readyz: "/readyz",
+};
 
-/** The paths with a session, and what answers each method. HEAD is answered as GET. */
-const ROUTES: ReadonlyMap<string, Methods> = new Map<string, Methods>([
-  ["/", index],
-  ["/login", login],
-  ["/logout", logout],
-  ["/logout/everywhere", everywhere],
-]);
+/** A path's answers. */
+interface Row {
+  readonly GET: Answer | undefined;
+  readonly POST: Answer | undefined;
+  readonly isLimited: boolean;
+}
+
+type Answer = (request: Request) => MaybePromise<Response>;
 
 /** What the application is made of. */
 export interface AppOptions {
@@ -76,13 +86,35 @@ export function createApp(options: AppOptions): App {
   });
   const attempts = createLimit({ rate: options.loginRate });
   const origins = publicOrigin === undefined ? {} : { publicOrigin };
-  const context = { sessions, publicOrigin, note: log.note };
-  const page = sessions.handler((request: Request, session, route: Route) =>
-    route(request, session, context),
-  );
+  const context: Context = { paths: PATHS, sessions, publicOrigin, isReady, note: log.note };
+  const table: ReadonlyMap<string, Row> = new Map([
+    [PATHS.start, rowOf(index)],
+    [PATHS.login, rowOf(login)],
+    [PATHS.logout, rowOf(logout)],
+    [PATHS.everywhere, rowOf(everywhere)],
+    [PATHS.healthz, rowOf(healthz)],
+    [PATHS.readyz, rowOf(readyz)],
+  ]);
   const headers = isSecure
     ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
     : SECURITY_HEADERS;
+
+  function rowOf(module: RouteModule): Row {
+    if (module.session === "none") {
+      return { GET: (request) => module.GET(request, context), POST: undefined, isLimited: false };
+    }
+    const { GET, POST, isLimited = false } = module;
+    return { GET: GET && withSession(GET), POST: POST && withSession(POST), isLimited };
+  }
+
+  function withSession(route: Route): Answer {
+    const handle = sessions.handler((request, session) => route(request, session, context));
+    return async (request) => {
+      const response = await handle(request);
+      if (response.status === 503) log.note("unavailable");
+      return response;
+    };
+  }
 
   function tell({ type, ...fields }: SessionEvent): void {
     if (!("id" in fields)) return log.note(type, fields);
@@ -94,38 +126,40 @@ export function createApp(options: AppOptions): App {
     return clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies);
   }
 
+  /** What stands before every page, each once: the check of its host, its origin and the limit. */
   function answer(request: Request, peer: string): MaybePromise<Response> {
     const noHost = checkHost(request);
     if (noHost !== null) {
       log.note("refused-host", { reason: noHost });
-      return problem(400, "That is no valid request", "Please check the address.");
+      return problem(NO_HOST);
     }
-    const path = pathOf(request.url);
-    if (path === "/healthz") return onlyGet(request, health.live);
-    if (path === "/readyz") return onlyGet(request, async () => health.ready(await isReady()));
-    const methods = ROUTES.get(path);
-    if (methods === undefined) {
-      return problem(404, "There is no such page", "Please check the address.");
-    }
-    const route = routeOf(methods, request.method);
-    if (route === undefined) return methodNotAllowed(allowedBy(methods));
+    const row = table.get(pathOf(request.url));
+    if (row === undefined) return problem(NO_PAGE);
+    const route = routeOf(row, request.method);
+    if (route === undefined) return problem(NO_METHOD, { allow: allowedBy(row) });
     const refusal = checkOrigin(request, origins);
     if (refusal !== null) {
       log.note("refused-origin", { reason: refusal });
-      return problem(403, "That did not come from this site", "Please use the form on our page.");
+      return problem(OTHER_SITE);
     }
-    if (route === login.POST) {
-      const seconds = attempts.take(addressOf(request, peer));
-      if (seconds > 0) return tooMany(seconds);
-    }
-    return page(request, route);
+    const seconds = row.isLimited ? secondsToWait(request, peer) : 0;
+    return seconds > 0 ? tooMany(seconds) : route(request);
+  }
+
+  function secondsToWait(request: Request, peer: string): number {
+    return request.method === "POST" ? attempts.take(addressOf(request, peer)) : 0;
+  }
+
+  function tooMany(seconds: number): Response {
+    log.note("limited");
+    const advice = `Please wait ${seconds} seconds and try again.`;
+    const tooMany = { status: 429, title: "Too many attempts", advice };
+    return problem(tooMany, { "retry-after": `${seconds}` });
   }
 
   async function answerAlways(request: Request, peer: string): Promise<Response> {
     try {
-      const response = await answer(request, peer);
-      if (response.status === 503) log.note("unavailable");
-      return response;
+      return await answer(request, peer);
     } catch (error) {
       return isAbort(request, error) ? new Response(null, { status: 499 }) : answerError(error);
     }
@@ -133,13 +167,7 @@ export function createApp(options: AppOptions): App {
 
   function answerError(error: unknown): Response {
     log.note("error", errorFields(error));
-    return problem(500, "Something went wrong", "Please try again. We have noted what happened.");
-  }
-
-  function tooMany(seconds: number): Response {
-    log.note("limited");
-    const advice = `Please wait ${seconds} seconds and try again.`;
-    return problem(429, "Too many attempts", advice, { headers: { "retry-after": `${seconds}` } });
+    return problem(ERROR);
   }
 
   function withHeaders(response: Response): Response {
@@ -185,21 +213,41 @@ function pathOf(url: string): string {
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
 }
 
-function routeOf(methods: Methods, method: string): Route | undefined {
-  if (method === "GET" || method === "HEAD") return methods.GET;
-  return method === "POST" ? methods.POST : undefined;
+function routeOf({ GET, POST }: Row, method: string): Answer | undefined {
+  if (method === "GET" || method === "HEAD") return GET;
+  return method === "POST" ? POST : undefined;
 }
 
-function allowedBy({ GET, POST }: Methods): string {
+function allowedBy({ GET, POST }: Row): string {
   return [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : [])].join(", ");
 }
 
-function methodNotAllowed(allow: string): Response {
-  const advice = "Please use the links and forms on our pages.";
-  return problem(405, "That is not possible here", advice, { headers: { allow } });
+function problem(problem: Problem, headers?: Readonly<Record<string, string>>): Response {
+  return problemPage(problem, PATHS.start, headers);
 }
 
-function onlyGet(request: Request, answer: () => MaybePromise<Response>): MaybePromise<Response> {
-  const isGet = request.method === "GET" || request.method === "HEAD";
-  return isGet ? answer() : methodNotAllowed("GET, HEAD");
-}
+const NO_HOST: Problem = {
+  status: 400,
+  title: "That is no valid request",
+  advice: "Please check the address.",
+};
+const OTHER_SITE: Problem = {
+  status: 403,
+  title: "That did not come from this site",
+  advice: "Please use the form on our page.",
+};
+const NO_PAGE: Problem = {
+  status: 404,
+  title: "There is no such page",
+  advice: "Please check the address.",
+};
+const NO_METHOD: Problem = {
+  status: 405,
+  title: "That is not possible here",
+  advice: "Please use the links and forms on our pages.",
+};
+const ERROR: Problem = {
+  status: 500,
+  title: "Something went wrong",
+  advice: "Please try again. We have noted what happened.",
+};

@@ -77,17 +77,29 @@ export function page(title: string, body: Html, init: ResponseInit = {}): Respon
   return new Response(document.html.trim(), { ...init, headers });
 }
 
-/** A page that says what went wrong and what the visitor can do. */
-export function problem(
-  status: number,
-  title: string,
-  advice: string,
-  init: ResponseInit = {},
+/** What went wrong, and what the visitor can do. */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly advice: string;
+}
+
+/** A page that says what went wrong, with a link to the start page. */
+export function problemPage(
+  { status, title, advice }: Problem,
+  start: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Response {
   const body = html`<h1>${title}</h1>
     <p>${advice}</p>
-    <p><a href="/">Go to the start page</a></p>`;
-  return page(title, body, { ...init, status });
+    <p><a href="${start}">Go to the start page</a></p>`;
+  return page(title, body, { status, headers });
+}
+
+/** A line of text, for programs. It is not kept anywhere. */
+export function text(status: number, line: string): Response {
+  const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+  return new Response(`${line}\n`, { status, headers });
 }
 
 /** After a form was taken: the browser gets `path` anew (RFC 9110 §15.4.4), each time. */

@@ -6,8 +6,11 @@ export type Fields = Readonly<Record<string, string | number>>;
 
 /** One line for each request at most, whatever it made happen; with the time in UTC. */
 export interface Log {
-  /** Tells of an event: on the line of the request that it belongs to, else on its own. */
-  readonly note: (event: string, fields?: Fields) => void;
+  /**
+   * Writes an event: on the line of the request that it belongs to, else on a line of its own. With
+   * `done`, only where the request's answer is not a 5xx: what it did was committed.
+   */
+  readonly note: (event: string, fields?: Fields, when?: "always" | "done") => void;
   /** Answers a request, and writes the line of what was noted meanwhile, with these fields. */
   readonly request: (
     answer: () => MaybePromise<Response>,
@@ -18,6 +21,7 @@ export interface Log {
 interface Note {
   readonly event: string;
   readonly fields: Fields;
+  readonly when: "always" | "done";
 }
 
 /** What a request noted so far. Its code may run on after its line was written. */
@@ -36,18 +40,22 @@ export function createLog(format: "text" | "json", write: (line: string) => void
   }
 
   return {
-    note(event, fields = {}) {
+    note(event, fields = {}, when = "always") {
       const notes = present.getStore();
-      if (notes === undefined || notes.isWritten) put([{ event, fields }], {});
-      else notes.list.push({ event, fields });
+      if (notes === undefined || notes.isWritten) put([{ event, fields, when }], {});
+      else notes.list.push({ event, fields, when });
     },
     async request(answer, fields) {
       const notes: Notes = { list: [], isWritten: false };
+      let isDone = false;
       try {
-        return await present.run(notes, answer);
+        const response = await present.run(notes, answer);
+        isDone = response.status < 500;
+        return response;
       } finally {
         notes.isWritten = true;
-        if (notes.list.length > 0) put(notes.list, fields());
+        const list = notes.list.filter(({ when }) => isDone || when === "always");
+        if (list.length > 0) put(list, fields());
       }
     },
   };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createLog } from "../../../routes/shared/log.ts";
-import type { Store } from "../../../session/mod.ts";
+import { memoryStore, type Store } from "../../../session/mod.ts";
 import { Browser, testApp } from "../../support/app.ts";
 
 const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [\w-]+/;
@@ -74,6 +74,25 @@ describe("createLog", () => {
     );
     expect(await request.catch(String)).toBe("Error: no answer");
     expect(texts(lines)).toEqual(["first"]);
+  });
+
+  test.each([
+    [303, ["tried; did"]],
+    [404, ["tried; did"]],
+    [500, ["tried"]],
+    [503, ["tried"]],
+  ])("writes what was done where the answer is %d: %j", async (status, expected) => {
+    const lines: string[] = [];
+    const log = createLog("text", (line) => void lines.push(line));
+    await log.request(
+      () => {
+        log.note("tried");
+        log.note("did", {}, "done");
+        return new Response(null, { status });
+      },
+      () => ({}),
+    );
+    expect(texts(lines)).toEqual(expected);
   });
 
   test("writes what comes after the answer on a line of its own", async () => {
@@ -192,11 +211,37 @@ describe("I: the application's log", () => {
     ]);
   });
 
-  test("has one line for a login that failed with its store", async () => {
+  test("does not call a login one that was not committed", async () => {
     const store: Store = { get: fail, replace: fail };
     const { send, lines } = testApp({ store });
     expect((await new Browser(send).login("admin")).status).toBe(503);
-    expect(texts(lines)).toEqual(['login user="admin"; unavailable address="127.0.0.1"']);
+    expect(texts(lines)).toEqual(['unavailable address="127.0.0.1"']);
+  });
+
+  test.each(["/logout", "/login"])(
+    "does not write what POST %s did where the commit failed",
+    async (path) => {
+      const inner = memoryStore();
+      let isDown = false;
+      const store: Store = {
+        get: (keys) => inner.get(keys),
+        replace: (...change) => (isDown ? fail() : inner.replace(...change)),
+      };
+      const { send, lines } = testApp({ store });
+      const browser = new Browser(send);
+      await browser.login("admin");
+      isDown = true;
+      expect((await browser.post(path, { username: "other" })).status).toBe(503);
+      expect(texts(lines).slice(1)).toEqual(['unavailable address="127.0.0.1"']);
+      isDown = false;
+      expect(await browser.words("/")).toContain("Logged in as admin");
+    },
+  );
+
+  test("says nothing of a server that is not ready", async () => {
+    const { send, lines } = testApp({ isReady: () => false });
+    expect((await new Browser(send).get("/readyz")).status).toBe(503);
+    expect(lines).toEqual([]);
   });
 
   test("LOG=json: has a line of JSON for a request", async () => {
