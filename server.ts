@@ -1,11 +1,18 @@
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import manifest from "./package.json" with { type: "json" };
-import { parseTrustedProxies, type TrustedProxies } from "./routes/shared/address.ts";
-import { createLog, errorFields, type Log } from "./routes/shared/log.ts";
 import { BODY_LIMIT } from "./routes/login.ts";
 import { type App, createApp } from "./routes/mod.ts";
+import {
+  checkKey,
+  type Configuration,
+  DATA_FOLDER,
+  type Environment,
+  type KeySource,
+  readConfiguration,
+} from "./routes/shared/configuration.ts";
+import { openPrivately, readOrMake } from "./routes/shared/files.ts";
+import { createLog, errorFields, type Log } from "./routes/shared/log.ts";
 import { memoryStore, type Store } from "./session/mod.ts";
 import { postgresStore } from "./session/stores/postgres.ts";
 import { redisStore } from "./session/stores/redis.ts";
@@ -13,16 +20,18 @@ import { sqliteStore } from "./session/stores/sqlite.ts";
 
 const HELP = `madeleine: a login page whose session lives in one signed cookie
 
-  madeleine             start the server
-  madeleine keygen      print a fresh SECRET_KEY
-  madeleine --help      print this
-  madeleine --version   print the version
+  madeleine               start the server
+  madeleine keygen        print a fresh SECRET_KEY
+  madeleine --help        print this
+  madeleine --version     print the version
 
 Environment (defaults in brackets):
-  SECRET_KEY             signs the sessions [on loopback a random one for this run]
+  SECRET_KEY             signs the sessions [on loopback one that is kept in data/secret.key]
+  SECRET_KEY_FILE        a file with that key, in place of SECRET_KEY
   SECRET_KEY_FALLBACKS   older keys that still verify, separated by spaces
   HOST, PORT             where to listen [127.0.0.1, 3000]
   PUBLIC_ORIGIN          what users see; https: makes the cookie secure [http://localhost:PORT]
+  COOKIE_NAME            for several apps on one host [__Host-Http-session, or session without https:]
   STORE_URL              sqlite:FILE, memory:, redis://… or postgres://… [sqlite:data/madeleine.sqlite]
   SESSION_LIFETIME       seconds from a session's start to its end [30 days]
   SESSION_IDLE_TIMEOUT   seconds after which an unused session ends [7 days]
@@ -31,30 +40,6 @@ Environment (defaults in brackets):
   LOG                    text or json [text]
 `;
 
-/** The environment, read and checked. */
-export interface Configuration {
-  readonly secretKey: string;
-  /** Where the key came from, for the line at start. */
-  readonly keySource: "SECRET_KEY" | "random";
-  readonly secretKeyFallbacks: readonly string[];
-  readonly host: string;
-  readonly port: number;
-  /** Undefined where `PUBLIC_ORIGIN` is not set: then it is what each request shows. */
-  readonly publicOrigin: string | undefined;
-  readonly isSecure: boolean;
-  readonly storeUrl: string;
-  /** Seconds. */
-  readonly lifetime: number;
-  /** Seconds. */
-  readonly idleTimeout: number;
-  readonly loginRate: number;
-  readonly trustedProxies: TrustedProxies;
-  readonly log: "text" | "json";
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-const DAY = 24 * 60 * 60;
 /** In bytes. What is longer than a form gets a page that says so, and what is much longer none. */
 const REQUEST_LIMIT = 4 * BODY_LIMIT;
 
@@ -75,109 +60,67 @@ export function generateKey(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
 }
 
-/** Reads the environment. Throws an `Error` of one line for what can't be used. */
-export function readConfiguration(environment: Environment): Configuration {
-  const { HOST: host = "127.0.0.1", LOG: log = "text" } = environment;
-  if (host === "") fail("HOST", host, "it is empty");
-  if (log !== "text" && log !== "json") fail("LOG", log, "it is neither text nor json");
-  const port = readNumber(environment, "PORT", 3000, 0, 65_535);
-  const publicOrigin = readOrigin(environment["PUBLIC_ORIGIN"]);
-  const lifetime = readNumber(environment, "SESSION_LIFETIME", 30 * DAY, 1, 400 * DAY);
-  const idle = Math.min(7 * DAY, lifetime);
-  return {
-    ...readKey(environment["SECRET_KEY"], host),
-    secretKeyFallbacks: (environment["SECRET_KEY_FALLBACKS"] ?? "").split(/\s+/).filter(Boolean),
-    host,
-    port,
-    publicOrigin,
-    isSecure: publicOrigin?.startsWith("https:") ?? false,
-    storeUrl: environment["STORE_URL"] ?? "sqlite:data/madeleine.sqlite",
-    lifetime,
-    idleTimeout: readNumber(environment, "SESSION_IDLE_TIMEOUT", idle, 1, 400 * DAY),
-    loginRate: readNumber(environment, "LOGIN_RATE", 10, 0, 1_000_000),
-    trustedProxies: parseTrustedProxies(environment["TRUSTED_PROXIES"] ?? ""),
-    log,
-  };
+/** The key. Throws an `Error` of one line, which does not show it, where there is none to use. */
+export function readKey(source: KeySource): string {
+  if (source.from === "SECRET_KEY") return source.secretKey;
+  const { from, file } = source;
+  if (from === "SECRET_KEY_FILE") return checkKey(readText(file), from);
+  try {
+    return checkKey(
+      openPrivately(file, DATA_FOLDER, () => readOrMake(file, generateKey)),
+      file,
+    );
+  } catch (error) {
+    throw new Error(`Cannot keep a key: ${reasonOf(error)}. Set SECRET_KEY`, { cause: error });
+  }
 }
 
-function fail(name: string, value: string, state: string): never {
-  throw new Error(`Cannot use ${name} ${JSON.stringify(value)}: ${state}`);
-}
-
-function readNumber(
-  environment: Environment,
-  name: string,
-  fallback: number,
-  least: number,
-  most: number,
-): number {
-  const text = environment[name];
-  if (text === undefined) return fallback;
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
-  return fail(name, text, `it is no whole number from ${least} to ${most}`);
-}
-
-function readOrigin(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const url = URL.parse(text);
-  const isOrigin =
-    url !== null && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text);
-  return isOrigin
-    ? url.origin
-    : fail("PUBLIC_ORIGIN", text, "it is no origin such as https://example.org");
-}
-
-function readKey(
-  secretKey: string | undefined,
-  host: string,
-): Pick<Configuration, "secretKey" | "keySource"> {
-  if (secretKey !== undefined && secretKey !== "") return { secretKey, keySource: "SECRET_KEY" };
-  if (isLoopback(host)) return { secretKey: generateKey(), keySource: "random" };
-  throw new Error(
-    `Cannot listen on ${host}: SECRET_KEY is missing. Print one with "keygen" and keep it secret`,
-  );
-}
-
-/** An IPv4 address of the network 127.0.0.0/8, each number from 0 to 255. */
-const LOOPBACK = /^127(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || LOOPBACK.test(host);
+/** The file's text. An error does not show its name: that may be the key, put there by mistake. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw new Error(`Cannot read the file that SECRET_KEY_FILE names: ${code}`, { cause: error });
+  }
 }
 
 /**
- * Opens the store that the URL names. Throws an `Error` of one line where it can't. The clients are
- * taken from `Bun` here, because an import of them would load both at every start.
+ * Opens the store that the URL names. Throws an `Error` of one line, without a password, where it
+ * can't. The clients are taken from `Bun` here, because an import of them would load both at every
+ * start.
  */
 export function openStore(url: string): Store {
   const [, scheme = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
+  const hasHost = URL.parse(url)?.hostname !== "";
   try {
     if (scheme === "memory" && rest === "") return memoryStore();
-    if (scheme === "sqlite" && rest !== "") return openSqlite(rest);
-    if (scheme === "redis" || scheme === "rediss") {
-      const client = new Bun.RedisClient(url, {
-        enableOfflineQueue: false,
-        connectionTimeout: 1000,
-      });
-      // Where Redis is down the server starts all the same, and /readyz says so until it is back.
-      client.connect().catch(() => {});
-      return redisStore(client);
-    }
-    if (scheme === "postgres" || scheme === "postgresql") {
+    // With two slashes the file is beside the program too, as in Bun.SQL; with three it is not.
+    if (scheme === "sqlite") return openSqlite(rest.replace(/^\/\//, ""));
+    if (/^rediss?$/.test(scheme) && hasHost) return openRedis(url);
+    if (/^postgres(?:ql)?$/.test(scheme) && hasHost) {
       return postgresStore(new Bun.SQL(url, { connectionTimeout: 1 }));
     }
   } catch (error) {
-    return fail("STORE_URL", scheme === "sqlite" ? url : `${scheme}:…`, reasonOf(error));
+    // The rest may hold a password.
+    const shown = scheme === "sqlite" && !rest.includes("@") ? url : `${scheme}:…`;
+    throw new Error(`Cannot use STORE_URL "${shown}": ${reasonOf(error)}`, { cause: error });
   }
-  // The rest may hold a password.
-  const state = "it is none of sqlite:FILE, memory:, redis: and postgres:";
-  return fail("STORE_URL", `${scheme}:…`, state);
+  const expected = "sqlite:FILE, memory:, redis://HOST or postgres://HOST/DATABASE";
+  throw new Error(`Cannot use STORE_URL "${scheme}:…": it must be ${expected}`);
 }
 
 function openSqlite(file: string): Store {
-  mkdirSync(dirname(file), { recursive: true });
-  return sqliteStore(new Database(file));
+  if (file === ":memory:") return sqliteStore(new Database(file));
+  if (file === "" || /^[^/]*@/.test(file)) throw new Error("it must name a file");
+  return openPrivately(file, DATA_FOLDER, () => sqliteStore(new Database(file)));
+}
+
+function openRedis(url: string): Store {
+  const client = new Bun.RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
+  // Where Redis is down the server starts all the same, and /readyz says so until it is back.
+  client.connect().catch(() => {});
+  return redisStore(client);
 }
 
 function reasonOf(error: unknown): string {
@@ -203,10 +146,12 @@ export function start(
   log: Log,
   { idleTimeout, drainTime, stopDeadline }: Times = TIMES,
 ): () => Promise<void> {
-  const store = openStore(configuration.storeUrl);
+  const { key, publicOrigin, storeUrl } = configuration;
+  const secretKey = readKey(key);
+  const store = openStore(storeUrl);
   let isStopping = false;
   const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
-  const app = createApp({ ...configuration, store, log, isReady });
+  const app = createApp({ ...configuration, secretKey, store, log, isReady });
   const server = listen(configuration, idleTimeout, {
     async fetch(request, server) {
       const response = await app.fetch(request, server);
@@ -215,8 +160,7 @@ export function start(
     },
     error: app.error,
   });
-  const key = configuration.keySource === "random" ? "a random key for this run" : "SECRET_KEY";
-  console.log(`Listening on ${configuration.publicOrigin ?? server.url.origin} with ${key}`);
+  console.log(`Listening on ${publicOrigin ?? server.url.origin} with ${nameOf(key)}`);
 
   return async () => {
     if (isStopping) return;
@@ -226,6 +170,10 @@ export function start(
     await server.stop();
     process.exit();
   };
+}
+
+function nameOf(key: KeySource): string {
+  return key.from === "DATA_FOLDER" ? `the key in ${key.file}` : key.from;
 }
 
 type Handlers = Pick<App, "fetch" | "error">;

@@ -19,7 +19,7 @@ import * as logout from "./logout.ts";
 import * as readyz from "./readyz.ts";
 
 /** All paths stand here, so that a prefix can be put before them. */
-const PATHS: Paths = {
+export const PATHS: Paths = {
   start: "/",
   login: "/login",
   logout: "/logout",
@@ -42,6 +42,8 @@ export interface AppOptions {
   readonly secretKey: string;
   readonly secretKeyFallbacks: readonly string[];
   readonly store: Store;
+  /** The cookie's name; undefined for the library's own. */
+  readonly cookieName: string | undefined;
   /** Seconds. */
   readonly lifetime: number;
   /** Seconds. */
@@ -74,14 +76,14 @@ export interface App {
 /** Makes the application. Throws `SessionOptionsError` for a wrong configuration. */
 export function createApp(options: AppOptions): App {
   const { log, isSecure, publicOrigin, trustedProxies, isReady } = options;
-  const { secretKey, secretKeyFallbacks, store, lifetime, idleTimeout } = options;
+  const { secretKey, secretKeyFallbacks, store, cookieName, lifetime, idleTimeout } = options;
   const sessions = createSessions<Data>({
     secretKey,
     secretKeyFallbacks,
     store,
     lifetime,
     idleTimeout,
-    cookie: { secure: isSecure },
+    cookie: { secure: isSecure, ...(cookieName !== undefined && { name: cookieName }) },
     onEvent: tell,
   });
   const attempts = createLimit({ rate: options.loginRate });

@@ -35,7 +35,9 @@ describe("the binary", () => {
     await write("preload.ts", 'console.log("preloaded"); process.exit(7);\n');
     await write(".env", `SECRET_KEY=${KEY}\nLOG=nonsense\nPORT=nonsense\n`);
     await using program = new Program([alone], { PORT: "0" }, directory.path);
-    expect(await program.line()).toMatch(/^Listening on http:\S+ with a random key for this run$/);
+    expect(await program.line()).toMatch(
+      /^Listening on http:\S+ with the key in data\/secret\.key$/,
+    );
   });
 
   test("serves the flow, and makes its data directory", async () => {

@@ -36,6 +36,7 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
     secretKey: KEY,
     secretKeyFallbacks: [],
     store: memoryStore(),
+    cookieName: undefined,
     lifetime: 2_592_000,
     idleTimeout: 604_800,
     isSecure: false,

@@ -1,0 +1,77 @@
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
+
+/**
+ * Opens a file of the server so that it is its owner's alone, and those that SQLite makes beside it
+ * as well: what is made has mode 0600, and folders 0700, whatever the umask. A file that was there
+ * and that others may use gets 0600. So does the folder `ownFolder`, with 0700; every other folder
+ * may be shared with other programs, and stays as it is.
+ *
+ * Missing folders are made, and removed again where `open` throws. Its error goes through.
+ */
+export function openPrivately<T>(file: string, ownFolder: string, open: () => T): T {
+  const folder = dirname(file);
+  const missing = missingFolders(folder);
+  const umask = process.umask(0o077);
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (resolve(folder) === resolve(ownFolder)) tighten(folder, 0o700);
+    for (const end of ["", "-wal", "-shm"]) tighten(file + end, 0o600);
+    return open();
+  } catch (error) {
+    for (const made of missing) attempt(() => rmdirSync(made));
+    throw error;
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/**
+ * The text of the file, which is made with the text of `makeText` where there is none. The file
+ * appears whole or not at all: processes that begin at the same time get the same text.
+ */
+export function readOrMake(file: string, makeText: () => string): string {
+  if (!existsSync(file)) {
+    const draft = `${file}.${crypto.randomUUID()}`;
+    writeFileSync(draft, makeText(), { flag: "wx" });
+    try {
+      linkSync(draft, file);
+    } catch (error) {
+      if (!existsSync(file)) throw error;
+    } finally {
+      unlinkSync(draft);
+    }
+  }
+  return readFileSync(file, "utf8");
+}
+
+/** The folders that `mkdir` would make, the innermost first. */
+function missingFolders(folder: string): string[] {
+  const missing: string[] = [];
+  for (let at = resolve(folder); !existsSync(at); at = dirname(at)) missing.push(at);
+  return missing;
+}
+
+/** Takes the rights of others away. What another user owns is not ours to change. */
+function tighten(path: string, mode: number): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || stat.uid !== process.getuid?.()) return;
+  if ((stat.mode & 0o077) !== 0 && (stat.isFile() || stat.isDirectory())) chmodSync(path, mode);
+}
+
+/** A folder may be missing, or in use by now: then it stays. */
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch {}
+}
