@@ -8,6 +8,7 @@ import {
   type Configuration,
   DATA_FOLDER,
   type Environment,
+  isLoopback,
   type KeySource,
   readConfiguration,
 } from "./routes/shared/configuration.ts";
@@ -146,7 +147,7 @@ export function start(
   log: Log,
   { idleTimeout, drainTime, stopDeadline }: Times = TIMES,
 ): () => Promise<void> {
-  const { key, publicOrigin, storeUrl } = configuration;
+  const { key, host, publicOrigin, storeUrl } = configuration;
   const secretKey = readKey(key);
   const store = openStore(storeUrl);
   let isStopping = false;
@@ -160,7 +161,11 @@ export function start(
     },
     error: app.error,
   });
-  console.log(`Listening on ${publicOrigin ?? server.url.origin} with ${nameOf(key)}`);
+  if (publicOrigin === undefined && !isLoopback(host)) {
+    const reason = "PUBLIC_ORIGIN is missing: no cookie is Secure, and no answer asks for https";
+    log.note("insecure", { reason });
+  }
+  console.log(`Listening on ${publicOrigin ?? originOf(server.url)} with ${nameOf(key)}`);
 
   return async () => {
     if (isStopping) return;
@@ -171,6 +176,13 @@ export function start(
     process.exit();
   };
 }
+
+/** An origin to open on this machine: a server that listens on every address has none itself. */
+function originOf({ hostname, origin, port }: URL): string {
+  return ANY_ADDRESS.has(hostname) ? `http://localhost:${port || 80}` : origin;
+}
+
+const ANY_ADDRESS: ReadonlySet<string> = new Set(["0.0.0.0", "[::]"]);
 
 function nameOf(key: KeySource): string {
   return key.from === "DATA_FOLDER" ? `the key in ${key.file}` : key.from;
@@ -189,6 +201,9 @@ function listen(
       port,
       // Bun's development page would send source code to whoever asked.
       development: false,
+      // Bun 1.4.5 turns it on with `development: false`: a second server on the port would start
+      // without a word, and get half of the requests.
+      reusePort: false,
       maxRequestBodySize: REQUEST_LIMIT,
       idleTimeout,
       ...handlers,

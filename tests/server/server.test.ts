@@ -28,9 +28,41 @@ function browserOf(origin: string): Browser {
 }
 
 describe.concurrent("the command", () => {
+  test.each([
+    ["127.0.0.1", "127\\.0\\.0\\.1"],
+    ["localhost", "localhost"],
+    ["::1", "\\[::1\\]"],
+    ["0.0.0.0", "localhost"],
+    ["::", "localhost"],
+  ])("says at start where HOST=%s can be opened: %s", async (host, shown) => {
+    await using program = serve({ HOST: host });
+    const line = (await program.line()) ?? "";
+    expect(line).toMatch(new RegExp(`^Listening on http://${shown}:[1-9]\\d* with SECRET_KEY$`));
+    const [origin = ""] = /http:\S+/.exec(line) ?? [];
+    expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+  });
+
   test("says at start what users see, where PUBLIC_ORIGIN says it", async () => {
     await using program = serve({ PUBLIC_ORIGIN: "https://example.org" });
     expect(await program.line()).toBe("Listening on https://example.org with SECRET_KEY");
+  });
+
+  test.each<[string, Record<string, string>, number]>([
+    ["0.0.0.0", {}, 1],
+    ["::", {}, 1],
+    ["0.0.0.0", { PUBLIC_ORIGIN: "https://example.org" }, 0],
+    ["0.0.0.0", { PUBLIC_ORIGIN: "http://example.org" }, 0],
+    ["127.0.0.1", {}, 0],
+    ["localhost", {}, 0],
+  ])("warns at start where HOST=%s has %j: %d lines", async (host, environment, count) => {
+    await using program = serve({ HOST: host, ...environment });
+    await program.line();
+    program.signal("SIGTERM");
+    program.signal("SIGINT");
+    const { errors } = await program.end();
+    expect(errors).toHaveLength(count);
+    for (const line of errors)
+      expect(line).toMatch(/Z insecure reason="PUBLIC_ORIGIN is missing: /);
   });
 
   test("COOKIE_NAME names the cookie, and a wrong one is refused with one line", async () => {
@@ -64,6 +96,16 @@ describe.concurrent("the command", () => {
     expect([code, output, errors.length]).toEqual([1, [], 1]);
     expect(errors[0]).toMatch(message);
     expect(errors[0]).not.toMatch(/password|change-me/);
+  });
+
+  test("refuses a port that another process of the server has, with one line", async () => {
+    await using first = serve();
+    const { port } = new URL(await first.origin());
+    await using second = serve({ PORT: port });
+    const { code, output, errors } = await second.end();
+    expect([code, output, errors.length]).toEqual([1, [], 1]);
+    expect(errors[0]).toStartWith(`Cannot listen on 127.0.0.1, port ${port}: `);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   });
 
   test("keygen prints a key that the server takes", async () => {
