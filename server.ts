@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import manifest from "./package.json" with { type: "json" };
 import { BODY_LIMIT } from "./routes/login.ts";
-import { type App, createApp } from "./routes/mod.ts";
+import { type App, createApp, PATHS } from "./routes/mod.ts";
 import {
   checkKey,
   type Configuration,
@@ -10,6 +10,7 @@ import {
   type Environment,
   isLoopback,
   type KeySource,
+  readAddress,
   readConfiguration,
 } from "./routes/shared/configuration.ts";
 import { openPrivately, readOrMake } from "./routes/shared/files.ts";
@@ -23,6 +24,7 @@ const HELP = `madeleine: a login page whose session lives in one signed cookie
 
   madeleine               start the server
   madeleine keygen        print a fresh SECRET_KEY
+  madeleine healthcheck   ask a running server's /healthz: exit with 0 where it answers, else with 1
   madeleine --help        print this
   madeleine --version     print the version
 
@@ -236,12 +238,30 @@ export function supervise(stop: () => Promise<void>, log: Log): void {
   process.on("unhandledRejection", onUncaught);
 }
 
+/** In milliseconds, for an answer of /healthz. */
+const HEALTH_DEADLINE = 3000;
+
+/** Asks the server that these variables configure. Throws an `Error` where it does not answer. */
+export async function checkHealth(environment: Environment): Promise<void> {
+  const { host, port } = readAddress(environment);
+  const url = new URL(`http://${host.includes(":") ? `[${host}]` : host}:${port}${PATHS.healthz}`);
+  if (ANY_ADDRESS.has(url.hostname)) url.hostname = host.includes(":") ? "[::1]" : "127.0.0.1";
+  // A proxy that the environment names is for other hosts.
+  process.env["NO_PROXY"] = "*";
+  const signal = AbortSignal.timeout(HEALTH_DEADLINE);
+  const { status } = await fetch(url, { signal, redirect: "manual" }).catch((error: unknown) => {
+    throw new Error(`Cannot reach ${url.href}: ${reasonOf(error)}`, { cause: error });
+  });
+  if (status !== 200) throw new Error(`Cannot take ${url.href} for healthy: it answers ${status}`);
+}
+
 /** Runs the command that the arguments name. */
-function main(words: readonly string[], environment: Environment): void {
+async function main(words: readonly string[], environment: Environment): Promise<void> {
   const [command] = words;
   if (words.length > 1)
     throw new Error(`Cannot run ${JSON.stringify(words.join(" "))}: see --help`);
   if (command === "keygen") console.log(generateKey());
+  else if (command === "healthcheck") await checkHealth(environment);
   else if (command === "--help") console.log(HELP);
   else if (command === "--version") console.log(manifest.version);
   else if (command === undefined) serve(environment);
@@ -256,10 +276,8 @@ export function serve(environment: Environment, times: Times = TIMES): void {
 }
 
 if (import.meta.main) {
-  try {
-    main(Bun.argv.slice(2), process.env);
-  } catch (error) {
+  main(Bun.argv.slice(2), process.env).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error));
     process.exit(1);
-  }
+  });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { generateKey, openStore, readKey } from "../../server.ts";
+import { checkHealth, generateKey, openStore, readKey } from "../../server.ts";
 import { KEY } from "../support/app.ts";
 import { Program, SERVER, temporaryDirectory } from "../support/program.ts";
 
@@ -182,5 +182,46 @@ describe("the key", () => {
     const keys = Array.from({ length: 100 }, generateKey);
     expect(new Set(keys).size).toBe(100);
     for (const key of keys) expect(Buffer.from(key, "base64url")).toHaveLength(32);
+  });
+});
+
+describe("healthcheck", () => {
+  test.each([
+    ["127.0.0.1", undefined],
+    ["0.0.0.0", undefined],
+    ["::", undefined],
+    ["::1", undefined],
+    ["localhost", undefined],
+    ["127.0.0.1", "http://127.0.0.1:1"],
+  ])("exits with 0 where the server of HOST %s answers, with the proxy %p", async (host, proxy) => {
+    using server = Bun.serve({
+      hostname: host,
+      port: 0,
+      fetch: ({ url }) => new Response(null, { status: url.endsWith("/healthz") ? 200 : 404 }),
+    });
+    const environment = { HOST: host, PORT: String(server.port) };
+    const proxies = proxy === undefined ? {} : { HTTP_PROXY: proxy, http_proxy: proxy };
+    await using program = new Program([...SERVER, "healthcheck"], { ...environment, ...proxies });
+    expect(await program.end()).toEqual({ code: 0, output: [], errors: [] });
+  });
+
+  test("exits with 1 and a line where nothing answers, or not with 200", async () => {
+    using server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => new Response(null, { status: 302, headers: { location: "/" } }),
+    });
+    for (const port of [1, server.port ?? 0]) {
+      await using program = new Program([...SERVER, "healthcheck"], { PORT: String(port) });
+      const { code, output, errors } = await program.end();
+      expect([code, output, errors.length]).toEqual([1, [], 1]);
+      expect(errors[0]).toMatch(/^Cannot .* http:\/\/127\.0\.0\.1:\d+\/healthz/);
+    }
+  });
+
+  test("gives up on a server that is silent", async () => {
+    using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const reason = await checkHealth({ PORT: String(silent.port) }).catch(String);
+    expect(reason).toMatch(/^Error: Cannot reach .*timed out/);
   });
 });
