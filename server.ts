@@ -15,6 +15,7 @@ import {
 } from "./routes/shared/configuration.ts";
 import { openPrivately, readOrMake } from "./routes/shared/files.ts";
 import { createLog, errorFields, type Log } from "./routes/shared/log.ts";
+import { explainOutage, reasonOf, watchStore } from "./routes/shared/outages.ts";
 import { memoryStore, type Store } from "./session/mod.ts";
 import { postgresStore } from "./session/stores/postgres.ts";
 import { redisStore } from "./session/stores/redis.ts";
@@ -126,11 +127,6 @@ function openRedis(url: string): Store {
   return redisStore(client);
 }
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
 async function isAnswering(store: Store): Promise<boolean> {
   try {
     await store.get(["readyz"]);
@@ -151,7 +147,11 @@ export function start(
 ): () => Promise<void> {
   const { key, host, publicOrigin, storeUrl } = configuration;
   const secretKey = readKey(key);
-  const store = openStore(storeUrl);
+  const store = watchStore(openStore(storeUrl), {
+    onDown: async (error) =>
+      log.note("store-down", { reason: await explainOutage(error, storeUrl) }),
+    onUp: () => log.note("store-up"),
+  });
   let isStopping = false;
   const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
   const app = createApp({ ...configuration, secretKey, store, log, isReady });

@@ -196,6 +196,26 @@ describe.concurrent("on the wire", () => {
     silent.stop(true);
   });
 
+  test.each([
+    ["redis://u:hunter2@127.0.0.1:6379", "WRONGPASS"],
+    ["redis://u:hunter2@127.0.0.1:1", "connect ECONNREFUSED"],
+    ["postgres://u:hunter2@127.0.0.1:1/test", "Failed to connect"],
+  ])("I: the log says once why %s is down: %s", async (url, reason) => {
+    await using program = serve({ STORE_URL: url });
+    const browser = browserOf(await program.origin());
+    expect((await browser.get("/readyz")).status).toBe(503);
+    expect(await program.errorLine()).toContain(`Z store-down reason="${reason}`);
+    for (let count = 0; count < 3; count++) {
+      expect((await browser.get("/readyz")).status).toBe(503);
+      expect((await browser.login("admin")).status).toBe(503);
+    }
+    program.signal("SIGTERM");
+    program.signal("SIGINT");
+    const { errors } = await program.end();
+    for (const line of errors) expect(line).toMatch(/Z unavailable address="127.0.0.1"$/);
+    expect(errors).toHaveLength(3);
+  });
+
   test("I: the log is JSON lines with LOG=json", async () => {
     await using program = serve({ LOG: "json" });
     await browserOf(await program.origin()).login("admin");
