@@ -7,8 +7,15 @@ export const BODY_LIMIT: number = 16 * 1024;
 const FIELD_LIMIT = 16;
 const NAME_LIMIT = 100;
 
-/** Controls, line separators, marks that turn the direction of text, and what was no UTF-8. */
-const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u{FFFD}]/u;
+/**
+ * What is not shown, or shown as if it were not there, so that one name would look like another:
+ * controls, format characters, what is ignored by default (tags, variation selectors, fillers), line
+ * separators, blank symbols, what has no meaning yet, and what was not UTF-8.
+ */
+const UNFIT = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u{2800}\u{1D159}\u{FFFD}]/u;
+
+/** A name has one of these: marks and white space alone are not seen. */
+const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 export const isLimited = true;
 
@@ -54,13 +61,18 @@ async function readUsername(request: Request): Promise<Read> {
   return checkName((name ?? "").trim());
 }
 
-function checkName(username: string): Read {
+/**
+ * The name as the session's subject: composed (NFC), and with single spaces, because a page shows
+ * the other spellings alike.
+ */
+function checkName(typed: string): Read {
+  const username = typed.normalize("NFC").replaceAll(/\p{Zs}+/gu, " ");
   if (username === "") return { status: 400, problem: "Please type a username." };
   if (username.length > NAME_LIMIT) {
     return { status: 400, problem: `Please take a username of at most ${NAME_LIMIT} characters.` };
   }
-  return UNFIT.test(username)
-    ? { status: 400, problem: "Please take a username without control characters." }
+  return UNFIT.test(username) || !VISIBLE.test(username)
+    ? { status: 400, problem: "Please take a username without invisible characters." }
     : { username };
 }
 

@@ -68,12 +68,16 @@ export function errorFields(error: unknown): Fields {
   return "code" in error ? { error: message, code: String(error.code) } : { error: message };
 }
 
-/** What some terminals take for the end of a line, for a command or for a turn of the text. */
-const UNFIT = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+/**
+ * What a terminal takes for the end of a line or for a command, and what it does not show, or shows
+ * as a plain space: two names that differ must not look alike.
+ */
+const UNFIT = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u{2800}\u{1D159}]|(?! )\p{Zs}/gu;
 
-/** As JSON would write the character, had it to. */
+/** The character as a JSON escape: two of them where it takes two code units. */
 function escape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const units = character.split("").map((unit) => unit.charCodeAt(0));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 function jsonLine(notes: readonly Note[], fields: Fields): string {

@@ -4,7 +4,7 @@ import { Browser, ORIGIN, readPage, testApp } from "../support/app.ts";
 
 const EMPTY = "Please type a username.";
 const LONG = "Please take a username of at most 100 characters.";
-const UNFIT = "Please take a username without control characters.";
+const UNFIT = "Please take a username without invisible characters.";
 const OTHER = "Please use this form.";
 const LARGE = "That was too long.";
 
@@ -56,12 +56,27 @@ describe("E6: the form says what is wrong, and signs nobody in", () => {
   const marks = Array.from(
     "\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069",
   );
-  const unfit = [...controls, ...separators, ...marks];
+  // Nothing to be seen: spaces without width, fillers, joiners, a soft hyphen, tags, selectors,
+  // blank symbols, private and unassigned characters.
+  const invisible = Array.from(
+    "\u00AD\u034F\u115F\u1160\u17B4\u180B\u180E\u200B\u200C\u200D\u2060\u2064\u206A\u2800\u3164" +
+      "\uFE00\uFE0F\uFEFF\uFFA0\uFFF9\uE000\uFFFE\u{110BD}\u{1BCA0}\u{1D159}\u{1D173}\u{E0001}\u{E0061}" +
+      "\u{E0100}\u{F0000}\u{10FFFF}",
+  );
+  const unfit = [...controls, ...separators, ...marks, ...invisible];
   test.each(unfit.map((character) => [encodeURIComponent(character), character] as const))(
     "%s within a name is 400",
     async (_name, character) => {
       const browser = new Browser(testApp().send);
       await expectForm(await browser.login(`ad${character}min`), 400, UNFIT);
+    },
+  );
+
+  test.each(["\u3164", "\u2800\u2800", "\u0301", "\u0301 \u0302", "\u20DD"])(
+    "a name of %p alone is 400",
+    async (name) => {
+      const browser = new Browser(testApp().send);
+      await expectForm(await browser.login(name), 400, UNFIT);
     },
   );
 
@@ -125,6 +140,34 @@ describe("the form takes", () => {
     const browser = new Browser(testApp().send);
     expect((await browser.login(typed)).status).toBe(303);
     expect(await browser.words("/")).toStartWith(`Logged in as ${taken} `);
+  });
+
+  const alike: readonly (readonly [typed: string, subject: string])[] = [
+    ["Jose\u0301", "José"],
+    ["José", "José"],
+    ["A\u030Angstro\u0308m", "Ångström"],
+    ["\u212B", "Å"],
+    ["\u1112\u1161\u11AB", "한"],
+    ["a  b", "a b"],
+    ["a\u00A0b", "a b"],
+    ["a\u3000\u2003b", "a b"],
+    ["\u3000a\u00A0", "a"],
+  ];
+  test.each(alike)("%j as the user %j", async (typed, subject) => {
+    const { send, lines } = testApp();
+    const [one, other] = [new Browser(send), new Browser(send)];
+    await one.login(typed);
+    await other.login(subject);
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toContain(`user=${JSON.stringify(subject)}`);
+    await one.post("/logout/everywhere");
+    expect(await other.words("/")).toContain("You are not logged in");
+  });
+
+  test("at most 100 characters, counted as they are kept", async () => {
+    const browser = new Browser(testApp().send);
+    expect((await browser.login("e\u0301".repeat(100))).status).toBe(303);
+    expect((await browser.login("\u0958".repeat(51))).status).toBe(400);
   });
 
   test.each([

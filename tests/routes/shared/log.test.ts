@@ -120,6 +120,17 @@ describe("createLog", () => {
     "\u0085x",
     "\u009B31m",
     "\u202Ex",
+    "\u200Bx",
+    "\u00ADx",
+    "\u3164x",
+    "\u00A0x",
+    "\u3000x",
+    "\u2800x",
+    "\uFE0Fx",
+    "\u{E0061}x",
+    "\u{E0100}x",
+    "\u{F0000}x",
+    "\uFFFEx",
   ];
   test.each(hostile.map((text) => [JSON.stringify(text).slice(1, 9), text] as const))(
     "I: keeps %s in its quotes, in either format",
