@@ -7,8 +7,8 @@ export interface TrustedProxies {
 
 const NOBODY: TrustedProxies = { check: () => false };
 
-/** `[v6]`, `[v6]:port` or `v4:port`, as proxies write an address: the address without its dress. */
-const DRESSED = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
+/** An address with brackets or a port, as proxies write it: `[v6]`, `[v6]:port` or `v4:port`. */
+const WITH_PORT = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
 
 /**
  * The address that a request counts for: the peer's, unless that is a trusted proxy; then the
@@ -45,8 +45,9 @@ export function clientAddress(
  *
  * @returns the proxies, as the runtime's list of addresses. (Its name, `BlockList`, is of another use:
  * here, who is on it is trusted.)
- * @throws {Error} with a message of one line, where an entry is neither, or where it is a network
- * with a prefix of 0 bits, which would let every client invent its address.
+ * @throws {Error} with a message of one line, where an entry is neither, or where it is a network so
+ * large that clients are in it, who could then invent their address: it must have a prefix of at
+ * least 8 bits for IPv4, however that is written, and of 16 for IPv6.
  */
 export function parseTrustedProxies(text: string): TrustedProxies {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
@@ -65,17 +66,41 @@ function addProxy(proxies: BlockList, entry: string): void {
     prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits);
   if (!isAddress || !isPrefix) {
     throw new Error(
-      `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is no IP address and no network, ` +
+      `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} must be an IP address or a network, ` +
         'such as "192.0.2.1", "10.0.0.0/8" or "2001:db8::/32"',
+    );
+  }
+  const least = leastPrefix(address, Number(prefix ?? bits));
+  if (prefix !== undefined && Number(prefix) < least) {
+    throw new Error(
+      `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is too large, it must be at least ` +
+        `a /${least}, or clients in it could invent their address`,
     );
   }
   proxies.addSubnet(address, Number(prefix ?? bits), family(address));
 }
 
+/** `::ffff:0:0`, under which IPv6 has every IPv4 address, in its last 32 bits (RFC 4291 §2.5.5.2). */
+const MAPPED = [0, 0, 0, 0, 0, 0xffff, 0, 0];
+
+/** The least bits that the prefix of such a network may have. */
+function leastPrefix(address: string, prefix: number): number {
+  if (family(address) === "ipv4") return 8;
+  return isSame(groupsOf(address), MAPPED, Math.min(prefix, 96)) ? 96 + 8 : 16;
+}
+
+/** Whether the first bits of two addresses are the same. */
+function isSame(one: readonly number[], other: readonly number[], bits: number): boolean {
+  return one.every((group, index) => {
+    const unused = Math.min(16, Math.max(0, 16 * (index + 1) - bits));
+    return group >> unused === (other[index] ?? 0) >> unused;
+  });
+}
+
 /** The bare IP address of an entry, without brackets, port and zone; undefined where it is none. */
 function parseAddress(entry: string): string | undefined {
-  const dressed = DRESSED.exec(entry);
-  const [address = ""] = (dressed?.[1] ?? dressed?.[2] ?? entry).split("%");
+  const parts = WITH_PORT.exec(entry);
+  const [address = ""] = (parts?.[1] ?? parts?.[2] ?? entry).split("%");
   return net().isIP(address) === 0 ? undefined : address;
 }
 

@@ -156,7 +156,6 @@ describe("TRUSTED_PROXIES", () => {
     ["10.1.2.3/8", "10.9.9.9", true],
     ["192.0.2.1/32", "192.0.2.1", true],
     ["192.0.2.1/32", "192.0.2.2", false],
-    ["128.0.0.0/1", "203.0.113.1", true],
     ["2001:db8::1", "2001:DB8:0::1", true],
     ["2001:db8::1", "2001:db8::2", false],
     ["2001:db8::/32", "2001:db8:ffff::1", true],
@@ -195,8 +194,44 @@ describe("TRUSTED_PROXIES", () => {
     "127.0.0.1:80",
     "10.0.0.1;10.0.0.2",
   ])("%j is an error of one line that names it", (entry) => {
-    const message = `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is `;
+    const message = `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} `;
     expect(() => parseTrustedProxies(`192.0.2.1, ${entry}`)).toThrow(message);
     expect(() => parseTrustedProxies(entry)).not.toThrow("\n");
+  });
+
+  test.each([
+    ["0.0.0.0/1", 8],
+    ["128.0.0.0/1", 8],
+    ["10.0.0.0/7", 8],
+    ["::/1", 104],
+    ["8000::/1", 16],
+    ["2000::/3", 16],
+    ["2000::/15", 16],
+    ["::/16", 104],
+    ["::/64", 104],
+    ["0:0:0:0:1::/79", 104],
+    ["::ffff:0.0.0.0/96", 104],
+    ["::ffff:0:0/96", 104],
+    ["::/80", 104],
+    ["::ffff:a00:0/103", 104],
+    ["::FFFF:10.0.0.0/97", 104],
+  ])("%s is a network with clients in it: it must be at least a /%d", (entry, least) => {
+    expect(() => parseTrustedProxies(`192.0.2.1, ${entry}`)).toThrow(
+      `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is too large, it must be at least a /${least}`,
+    );
+  });
+
+  test.each([
+    ["10.0.0.0/8", "10.255.0.1", "11.0.0.1"],
+    ["::ffff:10.0.0.0/104", "10.255.0.1", "11.0.0.1"],
+    ["::ffff:10.0.0.1/128", "10.0.0.1", "10.0.0.2"],
+    ["2001::/16", "2001:db8::1", "2002::1"],
+    ["::1/128", "::1", "::2"],
+    ["::1:0:0/96", "::1:0:1", "::2:0:1"],
+    ["::fffe:0:0/96", "::fffe:10.0.0.1", "10.0.0.1"],
+  ])("%s trusts %s and not %s", (entry, proxy, other) => {
+    const trusted = parseTrustedProxies(entry);
+    expect(clientAddress(proxy, "198.51.100.1", trusted)).toBe("198.51.100.1");
+    expect(clientAddress(other, "198.51.100.1", trusted)).not.toBe("198.51.100.1");
   });
 });
