@@ -5,7 +5,7 @@ import {
   type Store,
 } from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
-import { clientAddress, type TrustedProxies } from "./shared/address.ts";
+import { clientAddress, networksOf, type TrustedProxies } from "./shared/address.ts";
 import type { Context, Data, Paths, Route, RouteModule } from "./shared/types.ts";
 import * as everywhere from "./everywhere.ts";
 import * as healthz from "./healthz.ts";
@@ -149,7 +149,7 @@ export function createApp(options: AppOptions): App {
   }
 
   function secondsToWait(request: Request, peer: string): number {
-    return request.method === "POST" ? attempts.take(addressOf(request, peer)) : 0;
+    return request.method === "POST" ? attempts.take(networksOf(addressOf(request, peer))) : 0;
   }
 
   function tooMany(seconds: number): Response {

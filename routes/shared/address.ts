@@ -58,6 +58,23 @@ export function parseTrustedProxies(text: string): TrustedProxies {
   return proxies;
 }
 
+/**
+ * The networks that count an attempt to log in, the smallest first: of IPv6 a /64, a /56 and a /48,
+ * of IPv4 the address, a /28 and a /24.
+ *
+ * @param address as `clientAddress` gives it. One that is no IP address is in no other network.
+ */
+export function networksOf(address: string): readonly string[] {
+  if (address.endsWith("::/64")) {
+    const [a, b, c, d = ""] = address.split(":");
+    const site = Number.parseInt(d, 16) & 0xff00;
+    return [address, `${a}:${b}:${c}:${site.toString(16)}::/56`, `${a}:${b}:${c}::/48`];
+  }
+  if (parseAddress(address) === undefined) return [address];
+  const [a, b, c, d] = address.split(".");
+  return [address, `${a}.${b}.${c}.${Number(d) & 0xf0}/28`, `${a}.${b}.${c}.0/24`];
+}
+
 function addProxy(proxies: BlockList, entry: string): void {
   const [address = "", prefix, ...rest] = entry.split("/");
   const bits = family(address) === "ipv4" ? 32 : 128;

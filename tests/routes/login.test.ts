@@ -287,6 +287,23 @@ describe("E10: attempts are limited", () => {
     expect(await attempt("2001:db8:0:1::1")).toBe(303);
   });
 
+  test("at 16 times the rate for an IPv6 network of 48 bits, and for an IPv4 one of 24", async () => {
+    const { send } = testApp({ loginRate: 1 });
+    async function allowedOf(addressOf: (index: number) => string): Promise<number> {
+      let allowed = 0;
+      for (let index = 0; index < 100; index++) {
+        const browser = new Browser(async (request) =>
+          send(request, { requestIP: () => ({ address: addressOf(index) }) }),
+        );
+        if ((await browser.login("admin")).status === 303) allowed++;
+      }
+      return allowed;
+    }
+    expect(await allowedOf((index) => `2001:db8:0:${(index * 256).toString(16)}::1`)).toBe(16);
+    expect(await allowedOf((index) => `2001:db8:1:${index.toString(16)}::1`)).toBe(4);
+    expect(await allowedOf((index) => `192.0.2.${index}`)).toBe(16);
+  });
+
   test("with a page that says how long to wait, and pages that still can be read", async () => {
     const browser = new Browser(testApp({ loginRate: 1 }).send);
     await browser.login("admin");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { array, assert, constant, ipV4, ipV6, oneof, property, stringMatching } from "fast-check";
-import { clientAddress, parseTrustedProxies } from "../../../routes/shared/address.ts";
+import { clientAddress, networksOf, parseTrustedProxies } from "../../../routes/shared/address.ts";
 import { createLimit } from "../../../routes/shared/limit.ts";
 
 const none = parseTrustedProxies("");
@@ -133,7 +133,7 @@ describe("E10: whose request it is", () => {
   test("100 invented X-Forwarded-For values are one client", () => {
     const limit = createLimit({ rate: 10, now: () => 0 });
     const waits = Array.from({ length: 100 }, (_, i) =>
-      limit.take(clientAddress("192.0.2.1", `198.51.100.${i}`, proxies)),
+      limit.take([clientAddress("192.0.2.1", `198.51.100.${i}`, proxies)]),
     );
     expect(waits.filter((wait) => wait === 0).length).toBe(10);
   });
@@ -141,10 +141,22 @@ describe("E10: whose request it is", () => {
   test("100 addresses of one IPv6 network are one client", () => {
     const limit = createLimit({ rate: 10, now: () => 0 });
     const waits = Array.from({ length: 100 }, (_, i) =>
-      limit.take(clientAddress(`2001:db8::${i}`, null, none)),
+      limit.take([clientAddress(`2001:db8::${i}`, null, none)]),
     );
     expect(waits.filter((wait) => wait === 0).length).toBe(10);
   });
+});
+
+test.each([
+  ["192.0.2.77", ["192.0.2.77", "192.0.2.64/28", "192.0.2.0/24"]],
+  ["0.0.0.0", ["0.0.0.0", "0.0.0.0/28", "0.0.0.0/24"]],
+  ["2001:db8:1:2345::/64", ["2001:db8:1:2345::/64", "2001:db8:1:2300::/56", "2001:db8:1::/48"]],
+  ["0:0:0:0::/64", ["0:0:0:0::/64", "0:0:0:0::/56", "0:0:0::/48"]],
+  ["2001:db8:1:ff::/64", ["2001:db8:1:ff::/64", "2001:db8:1:0::/56", "2001:db8:1::/48"]],
+  ["unknown", ["unknown"]],
+  ["", [""]],
+])("E10: an attempt of %s counts for %j", (address, networks) => {
+  expect(networksOf(address)).toEqual(networks);
 });
 
 describe("TRUSTED_PROXIES", () => {

@@ -10,7 +10,7 @@ function frozen(options: LimitOptions): Limit & { pass(seconds: number): void } 
 
 /** `times` attempts of one address, one after the other. */
 function takes(limit: Limit, address: string, times: number): number[] {
-  return Array.from({ length: times }, () => limit.take(address));
+  return Array.from({ length: times }, () => limit.take([address]));
 }
 
 describe("E10: login attempts are limited", () => {
@@ -21,15 +21,15 @@ describe("E10: login attempts are limited", () => {
 
   test("counts every address for itself", () => {
     const limit = frozen({ rate: 1 });
-    expect([limit.take("a"), limit.take("b"), limit.take("a")]).toEqual([0, 0, 60]);
+    expect([limit.take(["a"]), limit.take(["b"]), limit.take(["a"])]).toEqual([0, 0, 60]);
   });
 
   test("allows one more as each attempt gets a minute old, not all at once", () => {
     const limit = frozen({ rate: 2 });
-    limit.take("a");
+    limit.take(["a"]);
     limit.pass(45);
-    limit.take("a");
-    expect(limit.take("a")).toBe(15);
+    limit.take(["a"]);
+    expect(limit.take(["a"])).toBe(15);
     limit.pass(15);
     expect(takes(limit, "a", 2)).toEqual([0, 45]);
   });
@@ -42,18 +42,18 @@ describe("E10: login attempts are limited", () => {
     [60, 0],
   ])("%d seconds later it is %d to wait", (seconds, wait) => {
     const limit = frozen({ rate: 1 });
-    limit.take("a");
+    limit.take(["a"]);
     limit.pass(seconds);
-    expect(limit.take("a")).toBe(wait);
+    expect(limit.take(["a"])).toBe(wait);
   });
 
   test("refused attempts do not prolong the wait", () => {
     const limit = frozen({ rate: 1 });
-    limit.take("a");
+    limit.take(["a"]);
     limit.pass(59);
     takes(limit, "a", 100);
     limit.pass(1);
-    expect(limit.take("a")).toBe(0);
+    expect(limit.take(["a"])).toBe(0);
   });
 
   test("never allows more than `rate` in any 60 seconds", () => {
@@ -72,7 +72,7 @@ describe("E10: login attempts are limited", () => {
   });
 
   test("rate 0 limits nothing and remembers nothing", () => {
-    const limit = frozen({ rate: 0, maxAddresses: 1 });
+    const limit = frozen({ rate: 0, maxNetworks: 1 });
     expect(
       takes(limit, "a", 100)
         .concat(takes(limit, "b", 100))
@@ -85,47 +85,99 @@ describe("E10: login attempts are limited", () => {
     const limit = createLimit({ rate: 1 });
     const first = takes(limit, "a", 2);
     clock.mockReturnValue(60_000);
-    const later = limit.take("a");
+    const later = limit.take(["a"]);
     clock.mockRestore();
     expect([first, later]).toEqual([[0, 60], 0]);
   });
 });
 
-describe("E10: a flood from many addresses", () => {
-  test("makes new addresses wait, and clears no count", () => {
-    const limit = frozen({ rate: 2, maxAddresses: 3 });
+/** Attempts that are allowed where each comes from another network of the first size. */
+function allowed(limit: Limit, count: number, others: (index: number) => string[]): number {
+  const waits = Array.from({ length: count }, (_, i) => limit.take([`${i}`, ...others(i)]));
+  return waits.filter((wait) => wait === 0).length;
+}
+
+describe("E10: a network is limited with all its addresses", () => {
+  test("the second size has 4 times the rate of an address, the third 16 times", () => {
+    expect(allowed(frozen({ rate: 3 }), 100, () => ["second"])).toBe(12);
+    expect(allowed(frozen({ rate: 3 }), 100, (i) => [`second ${i}`, "third"])).toBe(48);
+    expect(allowed(frozen({ rate: 3 }), 100, (i) => [`second ${i}`, `third ${i}`])).toBe(100);
+  });
+
+  test("an attempt that one of them refuses counts for none of the others", () => {
+    const limit = frozen({ rate: 1 });
+    expect(limit.take(["a", "full"])).toBe(0);
+    for (const name of ["b", "c", "d"]) expect(limit.take([name, "full", "third"])).toBe(0);
+    expect(limit.take(["e", "full", "third"])).toBe(60);
+    expect(limit.take(["e", "other", "third"])).toBe(0);
+  });
+
+  test("the wait is the longest of theirs", () => {
+    const limit = frozen({ rate: 1 });
+    limit.take(["a", "second"]);
+    limit.pass(20);
+    for (const name of ["b", "c", "d"]) limit.take([name, "second"]);
+    expect(limit.take(["e", "second"])).toBe(40);
+    expect(limit.take(["d", "second"])).toBe(60);
+  });
+
+  test("it has attempts again as each gets a minute old", () => {
+    const limit = frozen({ rate: 1 });
+    expect(allowed(limit, 10, () => ["second"])).toBe(4);
+    limit.pass(60);
+    expect(allowed(limit, 10, () => ["second"])).toBe(4);
+  });
+});
+
+describe("E10: a flood from many networks", () => {
+  test("makes no new address wait, and clears no count that is above its own", () => {
+    const limit = frozen({ rate: 2, maxNetworks: 3 });
     takes(limit, "blocked", 2);
-    limit.pass(3);
-    expect([limit.take("flood1"), limit.take("flood2")]).toEqual([0, 0]);
-    expect([limit.take("flood3"), limit.take("flood4")]).toEqual([7, 7]);
-    limit.pass(56);
-    expect([limit.take("flood3"), limit.take("blocked")]).toEqual([10, 1]);
-    // Who is known goes on as before.
-    expect(takes(limit, "flood1", 2)).toEqual([0, 4]);
+    for (let i = 0; i < 100; i++) expect(limit.take([`flood ${i}`])).toBe(0);
+    expect(takes(limit, "visitor", 3)).toEqual([0, 0, 60]);
+    expect(limit.take(["blocked"])).toBe(60);
   });
 
-  test("has room again when an address had no attempt for a minute", () => {
-    const limit = frozen({ rate: 2, maxAddresses: 2 });
-    takes(limit, "a", 1);
-    limit.pass(30);
-    takes(limit, "b", 2);
-    limit.pass(20);
-    takes(limit, "a", 1);
-    limit.pass(20);
-    // The attempts are now 70 and 20 (a) and 40 seconds old (b): both addresses are still known.
-    expect(limit.take("c")).toBe(10);
-    expect(limit.take("b")).toBe(20);
-    limit.pass(20);
-    expect([limit.take("c"), limit.take("d")]).toEqual([0, 10]);
-    expect(takes(limit, "a", 2)).toEqual([0, 20]);
+  test("makes the one with the fewest attempts forgotten, of those the one that came first", () => {
+    const limit = frozen({ rate: 3, maxNetworks: 3 });
+    takes(limit, "twice", 2);
+    takes(limit, "first", 1);
+    takes(limit, "second", 1);
+    takes(limit, "new", 1);
+    expect(takes(limit, "twice", 2)).toEqual([0, 60]);
+    expect(takes(limit, "second", 3)).toEqual([0, 0, 60]);
+    expect(takes(limit, "first", 4)).toEqual([0, 0, 0, 60]);
   });
 
-  test("is counted, which takes for ever where each attempt looks at all addresses", () => {
-    const limit = frozen({ rate: 10, maxAddresses: 20_000 });
-    // Four times as many addresses as there is room for, every one of them for the first time.
+  test("leaves room again when a network had no attempt for a minute", () => {
+    const limit = frozen({ rate: 3, maxNetworks: 2 });
+    takes(limit, "a", 2);
+    limit.pass(60);
+    takes(limit, "b", 1);
+    limit.pass(10);
+    takes(limit, "c", 1);
+    expect(takes(limit, "b", 3)).toEqual([0, 0, 50]);
+  });
+
+  test("of 110,000 networks at 1,700 attempts a second locks no visitor out", () => {
+    const limit = frozen({ rate: 10 });
+    for (let i = 0; i < 110_000; i++) {
+      const flood = [`${i}`, `second ${i >> 8}`, `third ${i >> 16}`];
+      limit.take(i % 2 === 0 ? flood : [`${i}`, `second ${i}`, `third ${i}`]);
+      limit.pass(1 / 1700);
+      if (i % 1000 === 0) {
+        const visitor = `visitor ${i}`;
+        expect(limit.take([visitor, `second ${visitor}`, `third ${visitor}`])).toBe(0);
+      }
+    }
+  });
+
+  test("is counted, which takes for ever where each attempt looks at all networks", () => {
+    const limit = frozen({ rate: 10, maxNetworks: 20_000 });
+    // Four times as many networks as there is room for, every one of them for the first time.
     for (let i = 0; i < 80_000; i++) {
-      expect(limit.take(`address ${i}`)).toBeLessThanOrEqual(70);
-      limit.pass(0.004);
+      expect(limit.take([`network ${i}`])).toBe(0);
+      limit.pass(0.0004);
     }
   });
 });
@@ -134,6 +186,6 @@ test.each([-1, 1.5, Number.NaN, Infinity])("throws at once for a rate of %d", (r
   expect(() => createLimit({ rate })).toThrow(RangeError);
 });
 
-test.each([0, -1, 1.5, Number.NaN, Infinity])("throws at once for %d addresses", (maxAddresses) => {
-  expect(() => createLimit({ rate: 1, maxAddresses })).toThrow(RangeError);
+test.each([0, -1, 1.5, Number.NaN, Infinity])("throws at once for %d networks", (maxNetworks) => {
+  expect(() => createLimit({ rate: 1, maxNetworks })).toThrow(RangeError);
 });
