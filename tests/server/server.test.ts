@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
+import { SECURITY_HEADERS } from "../../routes/shared/html.ts";
 import { Browser, KEY, readPage } from "../support/app.ts";
 import {
   connect,
@@ -280,6 +281,51 @@ describe.concurrent("stopping", () => {
     program.signal("SIGTERM");
     expect(await program.exited).toBe(0);
     expect(await connection.ended).toBe("");
+  });
+});
+
+/** The server with other times, and with a log that the code makes. */
+function script(times: string, log: string): string[] {
+  const [, file = ""] = SERVER;
+  const source = `
+    import { start, supervise } from ${JSON.stringify(file)};
+    import { readConfiguration } from ${JSON.stringify(join(ROOT, "routes/shared/configuration.ts"))};
+    import { createLog } from ${JSON.stringify(join(ROOT, "routes/shared/log.ts"))};
+    const log = ${log};
+    supervise(start(readConfiguration(process.env), log, ${times}), log);`;
+  return [process.execPath, "-e", source];
+}
+
+const LOG = 'createLog("text", (line) => console.error(line))';
+
+describe.concurrent("the deadline", () => {
+  test("ends the server though a request never does", async () => {
+    const times = "{ idleTimeout: 0, drainTime: 0, stopDeadline: 300 }";
+    await using program = new Program(script(times, LOG), MEMORY);
+    const origin = await program.origin();
+    using connection = await halfPost(origin, "/login");
+    program.signal("SIGTERM");
+    expect(await program.exited).toBe(0);
+    expect(await connection.ended).toBe("");
+  });
+});
+
+describe.concurrent("F1, F6: an error that nothing caught", () => {
+  test("is a page with the headers of every page, and without a reason", async () => {
+    const times = "{ idleTimeout: 10, drainTime: 0, stopDeadline: 1000 }";
+    const broken = `{ ...${LOG}, request: () => { throw new Error("/home/secret/log.ts") } }`;
+    await using program = new Program(script(times, broken), MEMORY);
+    const origin = await program.origin();
+    for (const init of [{}, { method: "POST", body: "{}", headers: { accept: "text/html" } }]) {
+      const response = await fetch(`${origin}/login`, init);
+      expect(response.status).toBe(500);
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+        expect(response.headers.get(name)).toBe(value);
+      }
+      const text = await response.text();
+      expect(text).toContain("<h1>Something went wrong</h1>");
+      expect(text).not.toMatch(/secret|\.ts|script/);
+    }
   });
 });
 
