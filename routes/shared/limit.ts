@@ -11,8 +11,8 @@ export interface LimitOptions {
    */
   readonly now?: () => number;
   /**
-   * Networks of one size to remember at once, from 1. Default: 100,000, which takes about 60 MB
-   * where each of them makes 10 attempts.
+   * Networks of each size to remember at once, from 1. Default: 100,000, which takes about 170 MB
+   * for the three sizes where each network makes 10 attempts.
    */
   readonly maxNetworks?: number;
 }

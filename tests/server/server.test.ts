@@ -3,6 +3,7 @@ import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { SECURITY_HEADERS } from "../../routes/shared/html.ts";
 import { Browser, KEY, readPage } from "../support/app.ts";
+import { freePort } from "../support/instance.ts";
 import {
   connect,
   type Connection,
@@ -330,10 +331,10 @@ describe.concurrent("F1, F6: an error that nothing caught", () => {
 });
 
 describe.concurrent("what a restart keeps", () => {
-  test("sessions and logouts, by default in data/madeleine.sqlite, even after SIGKILL", async () => {
+  const keys: readonly Record<string, string>[] = [{ SECRET_KEY: KEY }, {}];
+  test.each(keys)("with %j: sessions and logouts in data/, even after SIGKILL", async (key) => {
     using directory = temporaryDirectory();
-    const restart = (): Program =>
-      new Program(SERVER, { PORT: "0", SECRET_KEY: KEY }, directory.path);
+    const restart = (): Program => new Program(SERVER, { PORT: "0", ...key }, directory.path);
     await using first = restart();
     const origin = await first.origin();
     const [stays, goes] = [browserOf(origin), browserOf(origin)];
@@ -352,6 +353,26 @@ describe.concurrent("what a restart keeps", () => {
     after.cookies.set("session", copy.cookies.get("session") ?? "");
     expect(await after.words("/")).toContain("You are not logged in");
   });
+});
+
+test("bun --hot takes changed code, and keeps users signed in without SECRET_KEY", async () => {
+  using directory = temporaryDirectory();
+  const file = join(directory.path, "hot.ts");
+  const source = `
+    import { serve } from ${JSON.stringify(SERVER[1])};
+    serve(process.env);`;
+  await Bun.write(file, source);
+  const port = String(await freePort());
+  const command = [process.execPath, "--hot", "--no-clear-screen", file];
+  await using program = new Program(command, { PORT: port }, directory.path);
+  const browser = browserOf(await program.origin());
+  await browser.login("admin");
+  await Bun.write(file, `${source}\nconsole.log("changed");`);
+  let line: string | undefined;
+  do line = await program.line();
+  while (line !== undefined && line !== "changed");
+  expect(line).toBe("changed");
+  expect(await browser.words("/")).toContain("Logged in as admin");
 });
 
 describe.concurrent("a late write", () => {
