@@ -8,6 +8,8 @@ export interface OutageListener {
 
 /** In milliseconds. A session waits less: this is for a store that would never answer. */
 const DEADLINE = 1000;
+/** In milliseconds, for the reason: nobody waits for it. */
+const ASK_DEADLINE = 3000;
 
 /** The same store, whose failures are told: each change of its state once, in their order. */
 export function watchStore(store: Store, { onDown, onUp }: OutageListener): Store {
@@ -74,13 +76,26 @@ export function reasonOf(error: unknown): string {
 /** Why the store with this URL failed, without the URL's password. Never rejects. */
 export async function explainOutage(error: unknown, storeUrl: string): Promise<string> {
   const url = URL.parse(storeUrl);
-  const isRedis = url !== null && /^rediss?:$/.test(url.protocol);
-  // Bun's client says that the connection is closed, whatever the reason.
-  const reason = isRedis ? await askRedis(url).catch(reasonOf) : undefined;
+  const reason = url === null ? undefined : await ask(url).catch(reasonOf);
   return withoutPassword(reason ?? reasonOf(error), url);
 }
 
-/** What Redis answers to our password on a connection of its own; undefined where it takes it. */
+/**
+ * What the server says on a connection of its own; undefined where it takes that. Of a connection
+ * that fails Bun's Redis client says that it is closed, whatever the reason, and a store of
+ * PostgreSQL may say that its time was over.
+ */
+async function ask(url: URL): Promise<string | undefined> {
+  if (/^rediss?:$/.test(url.protocol)) return askRedis(url);
+  if (/^postgres(?:ql)?:$/.test(url.protocol)) return askPostgres(url);
+  return undefined;
+}
+
+async function askPostgres(url: URL): Promise<undefined> {
+  await using sql = new Bun.SQL(url.href, { max: 1, connectionTimeout: ASK_DEADLINE / 1000 });
+  await sql`SELECT 1`;
+}
+
 async function askRedis(url: URL): Promise<string | undefined> {
   const net = process.getBuiltinModule("node:net");
   const tls = process.getBuiltinModule("node:tls");
@@ -89,7 +104,8 @@ async function askRedis(url: URL): Promise<string | undefined> {
   const address = { host, port: Number(url.port || 6379) };
   const socket = url.protocol === "rediss:" ? tls.connect(address) : net.connect(address);
   let reply = "";
-  socket.setTimeout(DEADLINE, () => socket.destroy(new Error(`No answer in ${DEADLINE} ms`)));
+  const late = new Error(`No answer in ${ASK_DEADLINE} ms`);
+  socket.setTimeout(ASK_DEADLINE, () => socket.destroy(late));
   socket.on("data", (bytes) => (reply += bytes.toString()));
   socket.on("error", reject);
   socket.on("close", () => resolve(/^-(.*)\r$/m.exec(reply)?.[1]));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { explainOutage, reasonOf, watchStore } from "../../../routes/shared/outages.ts";
 import { type MaybePromise, memoryStore, type Store } from "../../../session/mod.ts";
+import { hasPostgres, POSTGRES_URL } from "../../support/store_harness.ts";
 
 interface State {
   /** Why it fails; undefined where it does not. */
@@ -121,7 +122,7 @@ describe("explainOutage", () => {
     ["redis://127.0.0.1:1", /ECONNREFUSED|Failed to connect/],
     ["redis://:hunter2@127.0.0.1:1", /ECONNREFUSED|Failed to connect/],
     ["redis://127.0.0.1:6379", /^Connection closed$/],
-    ["postgres://u:hunter2@127.0.0.1/test", /^Connection closed$/],
+    ["postgres://u:hunter2@127.0.0.1:1/test", /^Failed to connect$/],
     ["sqlite:data/q.sqlite", /^Connection closed$/],
     ["memory:", /^Connection closed$/],
   ];
@@ -132,13 +133,20 @@ describe("explainOutage", () => {
   test("gives up on a Redis that is silent", async () => {
     using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     const reason = await explainOutage(CLOSED, `redis://127.0.0.1:${silent.port}`);
-    expect(reason).toBe("No answer in 1000 ms");
+    expect(reason).toBe("No answer in 3000 ms");
+  });
+
+  test.skipIf(!hasPostgres)("of PostgreSQL is in its words too", async () => {
+    const { host } = new URL(POSTGRES_URL);
+    const nobody = await explainOutage(CLOSED, `postgres://nobody:hunter2@${host}/test`);
+    expect(nobody).toMatch(/"nobody"/);
+    expect(await explainOutage(CLOSED, POSTGRES_URL)).toBe("Connection closed");
   });
 
   test.each([
-    ["postgres://u:hunter2@host/db", "cannot log in with hunter2"],
-    ["postgres://u:hunter%202@host/db", "hunter 2 or hunter%202"],
-    ["postgres://u:hunter%zz@host/db", "cannot log in with hunter%zz"],
+    ["mysql://u:hunter2@host/db", "cannot log in with hunter2"],
+    ["mysql://u:hunter%202@host/db", "hunter 2 or hunter%202"],
+    ["postgres://u:hunter%zz@127.0.0.1:1/db", "cannot log in with hunter%zz"],
     ["redis://u:hunter%zz@127.0.0.1:1", "cannot log in with hunter%zz"],
   ])("never shows the password of %s", async (url, message) => {
     expect(await explainOutage(new Error(message), url)).not.toContain("hunter");
