@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { memoryStore, type Store } from "../../session/mod.ts";
-import { Browser, ORIGIN, readPage, testApp } from "../support/app.ts";
+import { createSessions, memoryStore, type Store } from "../../session/mod.ts";
+import { Browser, KEY, ORIGIN, readPage, testApp } from "../support/app.ts";
 
 const VISITOR = "You are not logged in click here to log in";
 const MEMBER = "Logged in as admin click here to log out log out everywhere";
@@ -101,6 +101,28 @@ describe("login and logout", () => {
     answers.push(await browser.post("/logout"), await browser.get("/"));
     const counts = answers.map(({ headers }) => headers.getSetCookie().length);
     expect(counts).toEqual([1, 0, 0, 1, 0]);
+  });
+
+  test("a logout ends the session, whatever else is in it", async () => {
+    const store = memoryStore();
+    const { send } = testApp({ store });
+    const browser = await signedIn(send);
+    const others = createSessions<{ cart: string }>({
+      secretKey: KEY,
+      store,
+      cookie: { secure: false },
+    });
+    const add = others.handler((_request, session) => {
+      session.set("cart", "tea");
+      return new Response();
+    });
+    const shopper = new Browser(async (request) => add(request));
+    for (const [name, value] of browser.cookies) shopper.cookies.set(name, value);
+    await shopper.get("/cart");
+    const last = new Browser(send);
+    for (const [name, value] of shopper.cookies) last.cookies.set(name, value);
+    const response = await last.post("/logout");
+    expect(response.headers.getSetCookie()).toEqual([DELETION]);
   });
 
   test("D5: after a logout a copy of the cookie is no login", async () => {
