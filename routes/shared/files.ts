@@ -25,9 +25,11 @@ export function openPrivately<T>(file: string, ownFolder: string, open: () => T)
   const umask = process.umask(0o077);
   try {
     mkdirSync(folder, { recursive: true });
+    const opened = open();
+    // Only now is it certain that the file is ours, and not another one that was named by mistake.
     if (resolve(folder) === resolve(ownFolder)) tighten(folder, 0o700);
     for (const end of ["", "-wal", "-shm"]) tighten(file + end, 0o600);
-    return open();
+    return opened;
   } catch (error) {
     for (const made of missing) attempt(() => rmdirSync(made));
     throw error;
@@ -63,10 +65,11 @@ function missingFolders(folder: string): string[] {
 }
 
 /** Takes the rights of others away. What another user owns is not ours to change. */
-function tighten(path: string, mode: number): void {
+function tighten(path: string, mode: 0o600 | 0o700): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.uid !== process.getuid?.()) return;
-  if ((stat.mode & 0o077) !== 0 && (stat.isFile() || stat.isDirectory())) chmodSync(path, mode);
+  const isOurs = mode === 0o700 ? stat.isDirectory() : stat.isFile();
+  if (isOurs && (stat.mode & 0o077) !== 0) chmodSync(path, mode);
 }
 
 /** A folder may be missing, or in use by now: then it stays. */

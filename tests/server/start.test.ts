@@ -103,6 +103,18 @@ describe("files are the owner's alone", () => {
     expect([modeOf(data), modesIn(data)]).toEqual(["700", ALONE]);
   });
 
+  test("what STORE_URL names by mistake keeps its rights: a folder, and another file", async () => {
+    using directory = temporaryDirectory();
+    const [folder, text] = [join(directory.path, "folder"), join(directory.path, "text")];
+    mkdirSync(folder, { mode: 0o755 });
+    await Bun.write(text, "This is not a database, and longer than the head of one is. ".repeat(9));
+    chmodSync(text, 0o644);
+    for (const path of [folder, `${folder}/`, text]) {
+      expect(() => openStore(`sqlite:${path}`)).toThrow(/^Cannot use STORE_URL/);
+    }
+    expect(modesIn(directory.path)).toEqual({ folder: "755", text: "644" });
+  });
+
   test.each([`a/b/${"c".repeat(300)}`, `a/b/${"c".repeat(300)}/d`])(
     "a path that cannot be opened leaves no folder behind: %p",
     (path) => {
