@@ -84,6 +84,8 @@ export function createApp(options: AppOptions): App {
     lifetime,
     idleTimeout,
     cookie: { secure: isSecure, ...(cookieName !== undefined && { name: cookieName }) },
+    // The check stands before every route, also where there is no session.
+    origin: false,
     onEvent: tell,
   });
   const attempts = createLimit({ rate: options.loginRate });

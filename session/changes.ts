@@ -1,3 +1,4 @@
+import type { Cookie } from "./cookie/attributes.ts";
 import { SessionValueError } from "./errors.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { Settings } from "./options.ts";
@@ -8,8 +9,11 @@ import { check, decode, encode, type Json } from "./token/json.ts";
 /** A session as one request has it: what it was given, and what it has made of that so far. */
 export interface Draft {
   readonly settings: Settings;
+  readonly request: Request | undefined;
   /** The request's cookie; undefined for a visitor without a good one. */
   readonly found: Found | undefined;
+  /** Another system's session that the request came with, in place of one of ours. */
+  readonly adopted: Adopted | undefined;
   /** What changes are compared with: nothing, once the request gave up what it was given. */
   base: Content;
   /** The values, decoded; undefined as long as only plain ones were read. */
@@ -32,9 +36,19 @@ export interface Draft {
   /** What commits tried to put into the store, each text with what was there before. */
   attempts: ReadonlyMap<string, string | undefined>;
   isTouched: boolean;
-  /** The `Set-Cookie` line, once a commit began; undefined again where that failed. */
-  committed: { readonly line: MaybePromise<string | undefined> } | undefined;
+  /** The `Set-Cookie` lines, once a commit began; undefined again where that failed. */
+  committed: { readonly lines: MaybePromise<readonly string[]> } | undefined;
   hasReportedLateWrite: boolean;
+}
+
+/** Another system's session, ready to become one of ours. */
+export interface Adopted {
+  readonly content: Content;
+  readonly subject: string | undefined;
+  /** The store's key of its credential; undefined where it has none. */
+  readonly key: string | undefined;
+  /** Its cookie, to be deleted. */
+  readonly forget: Cookie | undefined;
 }
 
 /** What one request changed. */
@@ -66,18 +80,25 @@ const NO_ATTEMPTS: Draft["attempts"] = new Map();
 const parseJson: (text: string) => Json = JSON.parse;
 
 /** A draft that nobody used yet. */
-export function createDraft(settings: Settings, found: Found | undefined): Draft {
-  const base = found?.kind === "live" ? found.state : NOTHING;
+export function createDraft(
+  settings: Settings,
+  found?: Found,
+  adopted?: Adopted,
+  request?: Request,
+): Draft {
+  const base = found?.kind === "live" ? found.state : (adopted?.content ?? NOTHING);
   return {
     settings,
+    request,
     found,
+    adopted,
     base,
     values: undefined,
     assigned: NO_KEYS,
     permanent: base.permanent,
     takenFlashes: NO_FLASHES,
     addedFlashes: NO_FLASHES,
-    signedIn: undefined,
+    signedIn: adopted?.subject,
     endedOthersOf: undefined,
     hasNewId: false,
     isDestroyed: false,
@@ -120,6 +141,21 @@ export function valuesOf(draft: Draft): Map<string, unknown> {
   draft.values = new Map();
   for (const [key, text] of draft.base.data) draft.values.set(key, decode(parseJson(text)));
   return draft.values;
+}
+
+/** Throws `SessionValueError` for what is not the name of a subject. */
+export function checkSubject(subject: unknown): asserts subject is string {
+  if (typeof subject !== "string" || subject === "") {
+    const got = subject === "" ? "an empty one" : `a value of type ${typeof subject}`;
+    throw new SessionValueError(
+      "subject",
+      `it must be a string with at least one character, got ${got}`,
+    );
+  }
+  // In UTF-8, and so in the store's key, all such names would be one.
+  if (!subject.isWellFormed()) {
+    throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
+  }
 }
 
 /** Sets a key. Throws `SessionValueError`. */

@@ -33,19 +33,23 @@ const NEAR_LIMIT = 3072;
 const SUCCESSORS = 8;
 /** Another request was faster: look again. */
 const CONFLICT: unique symbol = Symbol("conflict");
+const NO_LINES: readonly string[] = [];
 
 /**
- * Commits what a request changed, and gives its `Set-Cookie` line: undefined where the browser has
- * nothing to learn. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`;
+ * Commits what a request changed, and gives its `Set-Cookie` lines: none where the browser has nothing
+ * to learn. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`;
  * then the same session can be committed again.
  */
-export function commitDraft(committer: Committer, draft: Draft): MaybePromise<string | undefined> {
-  const { found } = draft;
+export function commitDraft(committer: Committer, draft: Draft): MaybePromise<readonly string[]> {
+  const { found, adopted } = draft;
   const isStale = found?.kind === "live" && isDue(found, committer.settings.now());
-  if (!isStale && isUnused(draft)) return undefined;
+  if (!isStale && adopted === undefined && isUnused(draft)) return NO_LINES;
   const changes = changesOf(draft);
-  if (!hasChanges(changes)) return isStale ? refresh(committer, draft, changes) : undefined;
-  const commit = (): Promise<string | undefined> => settle(committer, draft, changes);
+  if (!hasChanges(changes)) {
+    if (adopted !== undefined) return unfailing(() => settle(committer, draft, changes));
+    return isStale ? unfailing(() => refresh(committer, draft, changes)) : NO_LINES;
+  }
+  const commit = (): Promise<readonly string[]> => settle(committer, draft, changes);
   return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
 }
 
@@ -74,28 +78,33 @@ async function settle(
   committer: Committer,
   draft: Draft,
   changes: Changes,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
   const deadline = performance.now() + committer.settings.storeTimeout;
   do {
     const sight = await look(committer, draft, changes);
-    const line = await act(committer, draft, sight, decide(sight, changes, committer.settings));
-    if (line !== CONFLICT) return line;
+    const lines = await act(committer, draft, sight, decide(sight, changes, committer.settings));
+    if (lines !== CONFLICT) return lines;
   } while (performance.now() < deadline);
   throw isBusy();
 }
 
-/** What was only read never fails: its cookie can be signed again another time. */
+/** Signs again without a change. It gives way to every other request. */
 async function refresh(
   committer: Committer,
   draft: Draft,
   changes: Changes,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
+  const sight = await look(committer, draft, changes);
+  const lines = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
+  return lines === CONFLICT ? NO_LINES : lines;
+}
+
+/** What was only read never fails: its cookie can be signed another time. */
+async function unfailing(commit: () => Promise<readonly string[]>): Promise<readonly string[]> {
   try {
-    const sight = await look(committer, draft, changes);
-    const line = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
-    return line === CONFLICT ? undefined : line;
+    return await commit();
   } catch (error) {
-    if (error instanceof SessionError) return undefined;
+    if (error instanceof SessionError) return NO_LINES;
     throw error;
   }
 }
@@ -114,7 +123,9 @@ async function look(
   const signedInKey = signedIn === undefined ? undefined : await keyOf(signedIn);
   const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
   const retriedId = draft.attempts.size > 0 ? newId : undefined;
-  const texts = await getAll(store, [id, login?.key, retriedId, signedInKey, othersKey]);
+  const { adopted } = draft;
+  const keys = [id, login?.key, retriedId, signedInKey, othersKey, adopted?.key];
+  const texts = await getAll(store, keys);
   const found = findAgain(draft, texts);
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
@@ -132,6 +143,7 @@ async function look(
     isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
     signedIn: signedInKey === undefined ? undefined : subjectOf(signedInKey),
     endedOthersOf: othersKey === undefined ? undefined : subjectOf(othersKey),
+    adopted: adopted && { ...adopted, text: texts.get(adopted.key ?? "") },
     successor: mayFollow ? await follow(store, found.next) : undefined,
   };
 }
@@ -181,7 +193,7 @@ async function act(
   draft: Draft,
   { found, now }: Sight,
   { writes, cookie, isDropped }: Plan,
-): Promise<string | undefined | typeof CONFLICT> {
+): Promise<readonly string[] | typeof CONFLICT> {
   const { settings } = committer;
   const { onEvent } = settings;
   const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
@@ -190,7 +202,12 @@ async function act(
   const isTrimmed = typeof cookie === "object" && cookie.state !== signed?.state;
   if (isDropped || isTrimmed)
     onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
-  if (signed === undefined) return cookie === "delete" ? deleteCookie(settings.cookie) : undefined;
+  const { forget } = draft.adopted ?? {};
+  const isSame = forget?.audience === settings.cookie.audience && cookie !== undefined;
+  const others = forget === undefined || isSame ? NO_LINES : [deleteCookie(forget)];
+  if (signed === undefined) {
+    return cookie === "delete" ? [deleteCookie(settings.cookie), ...others] : others;
+  }
   const { state, bytes, text } = signed;
   if (token?.isCurrentKey === false) onEvent({ type: "rotated", id: token.state.id });
   const bytesBefore = settings.cookie.name.length + (token?.text.length ?? 0);
@@ -198,7 +215,7 @@ async function act(
     onEvent({ type: "near-limit", id: state.id, bytes });
   }
   const maxAge = state.permanent ? state.expiresAt - Math.floor(now / 1000) : undefined;
-  return setCookie(settings.cookie, text, maxAge);
+  return [setCookie(settings.cookie, text, maxAge), ...others];
 }
 
 /** Whether all writes took effect: it stops at the first that found something else. */

@@ -1,4 +1,5 @@
-import { apply, type Changes } from "./changes.ts";
+import { isTaken, writeAdoption } from "./adopt.ts";
+import { type Adopted, apply, type Changes, hasChanges } from "./changes.ts";
 import type { Settings } from "./options.ts";
 import { type Found, type Live, writeGeneration, writeMark } from "./record.ts";
 import { beginTimes, type Login, NOTHING, renewTimes, type State, type Times } from "./state.ts";
@@ -28,6 +29,8 @@ export interface Sight {
   readonly signedIn: Generation | undefined;
   /** The generation of the subject whose other sessions it ends. */
   readonly endedOthersOf: Generation | undefined;
+  /** The other system's session that the request adopts, and what the store has of its credential. */
+  readonly adopted: (Adopted & { readonly text: string | undefined }) | undefined;
   /** Where a session to be destroyed went on; undefined where it did not. */
   readonly successor: Pick<Write, "key" | "previous"> | undefined;
 }
@@ -66,15 +69,14 @@ export type Rules = Pick<Settings, "dataIn" | "idleTimeout" | "lifetime">;
  */
 export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
   const { now, found, newId, newText, successor } = sight;
+  const adopted = isAdoptedBefore(sight) ? undefined : sight.adopted;
   const live = found?.kind === "live" && !isOutlived(found, now) ? found : undefined;
   if (sight.isNewIdEnded || (live === undefined && !mayBegin(sight, changes))) {
-    return { writes: [], cookie: undefined, isDropped: true };
+    return { writes: [], cookie: undefined, isDropped: hasChanges(changes) };
   }
   const present = live?.state;
-  const { content, isDropped } = apply(
-    present !== undefined && changes.keepsRest ? present : NOTHING,
-    changes,
-  );
+  const before = present ?? adopted?.content ?? NOTHING;
+  const { content, isDropped } = apply(changes.keepsRest ? before : NOTHING, changes);
   const login = loginOf(sight, changes, present?.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
   const keepsId = isKept && present !== undefined && !changes.hasNewId && !changes.isDestroyed;
@@ -92,6 +94,7 @@ export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
   const isDeleted = found !== undefined && (live !== undefined || changes.isDestroyed);
   return {
     writes: [
+      ...adopt(adopted, now),
       ...endOthers(sight),
       ...(hasRecord ? [recordOf(state, keepsId ? live?.text : newText, now)] : []),
       ...(found !== undefined && !keepsId && isToMark(found, changes)
@@ -116,9 +119,23 @@ function isOutlived({ token, state, text }: Live, now: number): boolean {
  * ran takes its changes with it, and a request that may overlap the end must not send a cookie that
  * replaces the one of a login.
  */
-function mayBegin({ found, wasLive, now }: Sight, { isDestroyed, signedIn }: Changes): boolean {
-  if (found === undefined || isDestroyed || signedIn !== undefined) return true;
+function mayBegin(sight: Sight, { isDestroyed, signedIn, hasNewId }: Changes): boolean {
+  const { found, wasLive, now } = sight;
+  if (isDestroyed || (signedIn !== undefined && hasNewId)) return true;
+  if (found === undefined) return !isAdoptedBefore(sight);
   return !wasLive && !isRecent(found, now);
+}
+
+/** Whether the other system's session was adopted by an earlier request: then never again. */
+function isAdoptedBefore({ adopted, now }: Sight): boolean {
+  return adopted?.key !== undefined && isTaken(adopted.key, adopted.text, now);
+}
+
+/** The write that takes the credential, unless another request of the same page took it just now. */
+function adopt(adopted: Sight["adopted"], now: number): readonly Write[] {
+  if (adopted?.key === undefined || adopted.text !== undefined) return [];
+  const { key } = adopted;
+  return [{ key, previous: undefined, next: writeAdoption(key, now), ttl: LONGEST }];
 }
 
 /** Whether a request with the ended cookie may overlap the request that ended it. */

@@ -20,6 +20,7 @@
 
 import { SessionOptionsError } from "./errors.ts";
 import type { MaybePromise } from "./maybe.ts";
+import type { Adoptable } from "./options.ts";
 
 /** A Flask `SECRET_KEY`: a string's UTF-8 bytes, or bytes. */
 export type FlaskKey = string | Uint8Array;
@@ -42,10 +43,16 @@ export interface FlaskCookieOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Which cookie of a request to adopt. */
+/** Which cookie of a request to adopt, and what becomes of its session. */
 export interface FlaskAdoptOptions extends FlaskCookieOptions {
   /** The app's `SESSION_COOKIE_NAME`. Default `session`. */
   readonly name?: string | undefined;
+  /** The app's `SESSION_COOKIE_PATH`. Default `/`. */
+  readonly path?: string | undefined;
+  /** The app's `SESSION_COOKIE_DOMAIN`. Default none. */
+  readonly domain?: string | undefined;
+  /** Who is signed in, from the session's values, so that `endAll` reaches it. Default nobody. */
+  readonly subject?: ((data: FlaskData) => string | undefined) | undefined;
 }
 
 /** The values of a Flask session by key, without Flask's own `_permanent` and `_flashes`. */
@@ -72,20 +79,23 @@ const HMAC_SHA1 = { name: "HMAC", hash: "SHA-1" };
  * than 64 kB, and one that holds NaN or Infinity, which are no JSON. A key `__proto__` is a key like
  * any other: assigning it to another object in a loop would set that object's prototype.
  */
-export function readFlaskCookie(
+export async function readFlaskCookie(
   value: string,
   options: FlaskCookieOptions,
 ): Promise<FlaskData | undefined> {
-  return flaskReader(options)(value);
+  const session = await flaskReader(options)(value);
+  if (session === undefined) return undefined;
+  const { _permanent, _flashes, ...data } = session;
+  return data;
 }
 
 /**
- * An `adopt` option for `createSessions`: gives the data of the request's Flask session cookie, and
- * undefined where there is none that is valid. Of several cookies of the name, as when one was set
- * for a path, the first valid one counts. A wrong option is a `SessionOptionsError`, at once.
+ * An `adopt` option for `createSessions`: gives the session of the request's Flask cookie, and
+ * undefined where there is none that is valid. Of several cookies of the name, as when one was set for
+ * a path, the first valid one counts. A wrong option is a `SessionOptionsError`, at once.
  *
- * Nothing ends a Flask cookie before its `maxAge`: an answer that logs a user out has to delete it
- * too (`Set-Cookie: session=; Max-Age=0`, with its path and domain), or it is adopted once more.
+ * The cookie's signature is the credential, so a Flask session is adopted once, copies included, and
+ * the response that adopts it deletes Flask's cookie.
  *
  * `parse` makes typed data of what Flask had, or refuses it with undefined:
  *
@@ -93,32 +103,45 @@ export function readFlaskCookie(
  * flaskCookie({
  *   secretKey,
  *   parse: ({ username }) => (typeof username === "string" ? { username } : undefined),
+ *   subject: ({ username }) => String(username),
  * });
  * ```
  */
-export function flaskCookie<Data>(
+export function flaskCookie<Data extends object>(
   options: FlaskAdoptOptions & { readonly parse: (data: FlaskData) => Data | undefined },
-): (request: Request) => MaybePromise<Data | undefined>;
+): (headers: Headers) => MaybePromise<Adoptable<Data> | undefined>;
 export function flaskCookie(
   options: FlaskAdoptOptions,
-): (request: Request) => MaybePromise<FlaskData | undefined>;
+): (headers: Headers) => MaybePromise<Adoptable<FlaskData> | undefined>;
 export function flaskCookie(
-  options: FlaskAdoptOptions & { readonly parse?: (data: FlaskData) => unknown },
-): (request: Request) => MaybePromise<unknown> {
-  const { name = "session", parse = (data) => data } = options;
+  options: FlaskAdoptOptions & { readonly parse?: (data: FlaskData) => object | undefined },
+): (headers: Headers) => MaybePromise<Adoptable<object> | undefined> {
+  const { name = "session", path, domain, subject, parse = (data) => data } = options;
   if (!TOKEN.test(name)) {
-    throw new SessionOptionsError(`Cannot read Flask's cookie: ${JSON.stringify(name)} is no name`);
+    throw new SessionOptionsError(
+      `Cannot read Flask's cookie: its name must be an RFC 9110 token, got ${JSON.stringify(name)}`,
+    );
   }
   const read = flaskReader(options);
-  async function firstValid(values: readonly string[]): Promise<unknown> {
+  async function firstValid(values: readonly string[]): Promise<Adoptable<object> | undefined> {
     for (const value of values) {
-      const data = await read(value);
-      if (data !== undefined) return parse(data);
+      const session = await read(value);
+      if (session === undefined) continue;
+      const { _permanent: permanent, _flashes, ...values } = session;
+      const data = parse(values);
+      if (data === undefined) return undefined;
+      return {
+        data,
+        subject: subject?.(values),
+        permanent: permanent === true,
+        credential: value.slice(value.lastIndexOf(".") + 1),
+        forget: { name, path, domain },
+      };
     }
     return undefined;
   }
-  return (request) => {
-    const values = cookieValues(request.headers.get("cookie") ?? "", name);
+  return (headers) => {
+    const values = cookieValues(headers.get("cookie") ?? "", name);
     // At once where there is nothing to read: every visitor without a session comes this way.
     return values.length === 0 ? undefined : firstValid(values);
   };
@@ -201,8 +224,7 @@ async function decode(payload: string, compressed: boolean): Promise<FlaskData |
     const text = new TextDecoder("utf-8", { fatal: true }).decode(json);
     const session: unknown = JSON.parse(text, untag);
     if (!isRecord(session)) return undefined;
-    const { _permanent, _flashes, ...data } = session;
-    return data;
+    return session;
   } catch {
     return undefined;
   }

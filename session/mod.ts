@@ -14,7 +14,7 @@ export {
   SessionValueError,
 } from "./errors.ts";
 export type { MaybePromise } from "./maybe.ts";
-export type { SessionEvent, SessionOptions } from "./options.ts";
+export type { Adoptable, SessionEvent, SessionOptions } from "./options.ts";
 export type { Session } from "./session.ts";
 export { createSessions, type SessionHandler, type Sessions } from "./sessions.ts";
 export type { Flash, KeyOf, Storable, ValueOf, ValuesOf } from "./state.ts";

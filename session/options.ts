@@ -1,5 +1,6 @@
 import { type Cookie, type CookieOptions, createCookie } from "./cookie/attributes.ts";
 import { SessionOptionsError } from "./errors.ts";
+import { type OriginOptions, type OriginRefusal, validateOrigins } from "./origin.ts";
 import { checkSecrets, type Secret } from "./token/keys.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { ValuesOf } from "./state.ts";
@@ -28,8 +29,42 @@ export type SessionEvent =
   | { readonly type: "too-large"; readonly id: string; readonly bytes: number }
   /** A token of a fallback key was signed again with the current one. */
   | { readonly type: "rotated"; readonly id: string }
+  /** A request that a page of another site made the browser send got a 403. */
+  | { readonly type: "refused-origin"; readonly reason: OriginRefusal }
+  /**
+   * A `Secure` cookie was sent over plain http to this host, whose browsers drop it. Once for each
+   * `createSessions`.
+   */
+  | { readonly type: "insecure"; readonly host: string }
+  /** Another system's session was not adopted, and why: it can't be carried, or was adopted before. */
+  | { readonly type: "not-adopted"; readonly reason: string }
   /** A change came after the commit, and threw; the first of several. */
   | { readonly type: "late-write"; readonly id: string };
+
+/** Another system's session, as the option `adopt` gives it. */
+export interface Adoptable<Values extends object = Readonly<Record<string, unknown>>> {
+  readonly data: Values;
+  /** Who is signed in: then `endAll` reaches the session. Nobody by default. */
+  readonly subject?: string | undefined;
+  /** Whether our cookie outlives the browser. False by default. */
+  readonly permanent?: boolean | undefined;
+  /**
+   * What identifies the other system's session, such as its signature. A session is adopted once: 60 s
+   * later no copy of its cookie is taken, on any instance. Without a credential, or without a store, a
+   * copy is adopted as long as the other system's signature holds.
+   */
+  readonly credential?: string | undefined;
+  /** The other system's cookie: the response that adopts the session deletes it. */
+  readonly forget?:
+    | {
+        readonly name: string;
+        /** `/` by default. */
+        readonly path?: string | undefined;
+        /** None by default. */
+        readonly domain?: string | undefined;
+      }
+    | undefined;
+}
 
 /** The options of `createSessions`. */
 export interface SessionOptions<Data extends object = Record<string, unknown>> {
@@ -71,10 +106,15 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly dataIn?: "cookie" | "store";
   /**
-   * Asked for the data of another system's session where no token of ours came: the session starts
-   * with what it gives. None by default.
+   * Which pages may send requests that change something, for the check in `handler`. By default our
+   * own alone; `false` leaves the check to the application.
    */
-  readonly adopt?: (request: Request) => MaybePromise<ValuesOf<Data> | undefined>;
+  readonly origin?: OriginOptions | false;
+  /**
+   * Takes over another system's sessions. Asked with the request's headers where no token of ours came;
+   * gives `undefined` where there is nothing to adopt. None by default.
+   */
+  readonly adopt?: (headers: Headers) => MaybePromise<Adoptable<ValuesOf<Data>> | undefined>;
   /**
    * Told of what happened. None by default; what it throws goes to the request's error handler. It is
    * not waited for: an async one has to catch its own errors.
@@ -89,7 +129,14 @@ export interface Settings extends Readonly<
   Required<
     Pick<
       SessionOptions,
-      "lifetime" | "idleTimeout" | "store" | "storeTimeout" | "dataIn" | "onEvent" | "now"
+      | "lifetime"
+      | "idleTimeout"
+      | "store"
+      | "storeTimeout"
+      | "dataIn"
+      | "origin"
+      | "onEvent"
+      | "now"
     >
   >
 > {
@@ -115,6 +162,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "store",
   "storeTimeout",
   "dataIn",
+  "origin",
   "adopt",
   "onEvent",
   "now",
@@ -145,7 +193,8 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   if (store !== null && (typeof store.get !== "function" || typeof store.replace !== "function")) {
     fail("store", "must have get and replace, or be null");
   }
-  const { dataIn = "cookie" } = options;
+  const { dataIn = "cookie", origin = {} } = options;
+  if (origin !== false) validateOrigins(origin);
   if (dataIn !== "cookie" && dataIn !== "store") {
     fail("dataIn", `must be "cookie" or "store", got ${JSON.stringify(dataIn)}`);
   }
@@ -159,6 +208,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     store,
     storeTimeout,
     dataIn,
+    origin,
     onEvent,
     now,
   });

@@ -36,8 +36,9 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  * `CrossOriginProtection` and looks only at the method and at headers that no page can set: never
  * at cookies, the content type or the body.
  *
- * - GET, HEAD and OPTIONS pass: they must change nothing. A WebSocket's handshake is a GET, so who
- *   takes one from a logged-in user has to compare its `Origin` as well.
+ * - GET, HEAD and OPTIONS pass: they must change nothing. A WebSocket's handshake does not, though it
+ *   is a GET: its page can send whatever it likes afterwards, and `SameSite` does not stop another
+ *   port of the host.
  * - `Sec-Fetch-Site` decides where it is present, which is in every browser since 2023, on https
  *   and on localhost: `same-origin` passes and `none`, the user's own doing; no other value does.
  * - Without it, our own `Origin` passes, and a request without any, as no browser sent that.
@@ -52,7 +53,8 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  * The options are not validated here: `protect` does that.
  */
 export function checkOrigin(request: Request, options: OriginOptions = {}): OriginRefusal | null {
-  if (SAFE_METHODS.has(request.method)) return null;
+  const isHandshake = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
+  if (SAFE_METHODS.has(request.method) && !isHandshake) return null;
   const site = request.headers.get("Sec-Fetch-Site");
   if (site === "same-origin" || site === "none") return null;
   const origin = request.headers.get("Origin");
@@ -73,14 +75,26 @@ export function protect<Req extends Request, Rest extends readonly unknown[]>(
   handler: (request: Req, ...rest: Rest) => Response | Promise<Response>,
   options: OriginOptions = {},
 ): (request: Req, ...rest: Rest) => Response | Promise<Response> {
-  for (const origin of options.trustedOrigins ?? []) validateOrigin(origin);
-  if (options.publicOrigin !== undefined) validateOrigin(options.publicOrigin);
+  validateOrigins(options);
   return (request, ...rest) =>
-    checkOrigin(request, options) === null
-      ? handler(request, ...rest)
-      : new Response("Cannot take this request: it came from a page of another site\n", {
-          status: 403,
-        });
+    checkOrigin(request, options) === null ? handler(request, ...rest) : refuseOrigin();
+}
+
+/** The answer to a request that `checkOrigin` refused. */
+export function refuseOrigin(): Response {
+  return new Response("Cannot take this request: it came from a page of another site\n", {
+    status: 403,
+    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+  });
+}
+
+/**
+ * Checks the options. Throws `SessionOptionsError` where an origin is not written as a browser writes
+ * it, and so could never match.
+ */
+export function validateOrigins({ trustedOrigins = [], publicOrigin }: OriginOptions): void {
+  for (const origin of trustedOrigins) validateOrigin(origin);
+  if (publicOrigin !== undefined) validateOrigin(publicOrigin);
 }
 
 /**

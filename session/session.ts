@@ -1,7 +1,9 @@
 import {
+  type Adopted,
   addFlash,
   assign,
   changesOf,
+  checkSubject,
   createDraft,
   discard,
   type Draft,
@@ -33,24 +35,11 @@ export let draftOf: <Data extends object>(session: Session<Data>) => Draft;
 /** Makes the session that a handler gets. */
 export function createSession<Data extends object>(
   settings: Settings,
+  request: Request,
   found?: Found,
+  adopted?: Adopted,
 ): Session<Data> {
-  return new Session(createDraft(settings, found));
-}
-
-/** Throws `SessionValueError` for what is not the name of a subject. */
-export function checkSubject(subject: unknown): asserts subject is string {
-  if (typeof subject !== "string" || subject === "") {
-    const got = subject === "" ? "an empty one" : `a value of type ${typeof subject}`;
-    throw new SessionValueError(
-      "subject",
-      `it must be a string with at least one character, got ${got}`,
-    );
-  }
-  // In UTF-8, and so in the store's key, all such names would be one.
-  if (!subject.isWellFormed()) {
-    throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
-  }
+  return new Session(createDraft(settings, found, adopted, request));
 }
 
 /**

@@ -1,17 +1,21 @@
+import { isTaken, readAdoptable } from "./adopt.ts";
+import { type Adopted, checkSubject } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { LONGEST } from "./decide.ts";
 import { cookieValues } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
-import { SessionOptionsError, SessionStoreError } from "./errors.ts";
+import { SessionError, SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise } from "./maybe.ts";
-import { checkOptions, type SessionOptions } from "./options.ts";
+import { type Adoptable, checkOptions, type SessionOptions } from "./options.ts";
+import { checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
 import { type Found, find, writeGeneration } from "./record.ts";
-import { checkSubject, createSession, draftOf, endOthersOf, type Session } from "./session.ts";
-import type { Storable } from "./state.ts";
+import { createSession, draftOf, endOthersOf, type Session } from "./session.ts";
+import type { Storable, ValuesOf } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import {
   createTokens,
   generationKey,
+  hasOurType,
   randomId,
   type Rejection,
   type VerifiedToken,
@@ -29,11 +33,19 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Makes a fetch handler of one that takes a session. What `handler` changed is committed when it
    * returns, whatever the response's status; when it throws, nothing is. Where the store is down it
-   * answers 503 with `Retry-After`. Of nested handlers of one request the outermost commits. Further
+   * answers 503 with `Retry-After`. A request that a page of another site made the browser send, and
+   * that may change something, gets a 403 before its body is read (`checkOrigin`). Of nested handlers of one request the outermost commits. Further
    * arguments, such as Bun's server, come through.
    */
   handler<Incoming extends Request = Request, Rest extends unknown[] = []>(
     handler: SessionHandler<Data, Incoming, Rest>,
+    options?: {
+      /**
+       * False for a route that other sites' pages may send to: OpenID's `form_post`, SAML, the return
+       * from a payment, an API with CORS. By default as `createSessions` was told.
+       */
+      readonly origin?: false;
+    },
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
    * The request's session: the same one however often it is asked for. Whatever a client sent gives
@@ -75,6 +87,8 @@ interface Opened<Data extends object> {
  * before the user's own could push that out of sight, and the attacker's into its place.
  */
 const CANDIDATES = 4;
+/** Where browsers, Safari aside, keep `Secure` cookies over plain http. */
+const LOOPBACK = /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/;
 /** Seconds, for a store that comes back by itself. */
 const RETRY_AFTER = "2";
 
@@ -122,23 +136,48 @@ export function createSessions<
     if (first === undefined) return openVisitor(request);
     if (values.length > 1) return openOneOf(request, values);
     return chain(tokens.verify(first), (token) =>
-      typeof token === "string" ? refuse(request, token) : chain(look(token), openFound),
+      typeof token === "string"
+        ? refuse(request, values, token)
+        : chain(look(token), (found) => openFound(request, found)),
     );
   }
 
   function openVisitor(request: Request): MaybePromise<Session<Data>> {
-    const visitor = createSession<Data>(settings);
-    if (adopt === undefined) return visitor;
-    return chain(adopt(request), (data) => {
-      if (data !== undefined) visitor.update(data);
-      return visitor;
-    });
+    if (adopt === undefined) return createSession<Data>(settings, request);
+    return chain(adopt(request.headers), (foreign) =>
+      foreign === undefined ? createSession(settings, request) : openForeign(request, foreign),
+    );
   }
 
-  function refuse(request: Request, reason: Rejection): MaybePromise<Session<Data>> {
+  async function openForeign(
+    request: Request,
+    foreign: Adoptable<ValuesOf<Data>>,
+  ): Promise<Session<Data>> {
+    const adopted = await adoptedOf(foreign);
+    return createSession(settings, request, undefined, adopted);
+  }
+
+  async function adoptedOf(foreign: Adoptable<ValuesOf<Data>>): Promise<Adopted | undefined> {
+    try {
+      const adopted = await readAdoptable(foreign, cookie);
+      const [text] = adopted.key === undefined ? [] : await store.get([adopted.key]);
+      if (!isTaken(adopted.key ?? "", text, settings.now())) return adopted;
+      onEvent({ type: "not-adopted", reason: "adopted-before" });
+    } catch (error) {
+      if (!(error instanceof SessionError) || error instanceof SessionStoreError) throw error;
+      onEvent({ type: "not-adopted", reason: error.message });
+    }
+    return undefined;
+  }
+
+  /** A cookie of our name that is no token of ours may be the other system's. */
+  function refuse(
+    request: Request,
+    values: readonly string[],
+    reason: Rejection,
+  ): MaybePromise<Session<Data>> {
     onEvent({ type: "rejected", reason });
-    // What is not a token at all may be the other system's cookie, under the same name.
-    return reason === "malformed" ? openVisitor(request) : createSession(settings);
+    return values.some(hasOurType) ? createSession(settings, request) : openVisitor(request);
   }
 
   /** What the store says of a cookie. */
@@ -148,48 +187,62 @@ export function createSessions<
     return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
   }
 
-  function openFound(found: Found): Session<Data> {
+  function openFound(request: Request, found: Found): Session<Data> {
     if (found.kind === "ended") {
       const type = found.next === undefined ? "ended" : "superseded";
       onEvent({ type, id: found.token.state.id });
     }
-    return createSession(settings, found);
+    return createSession(settings, request, found);
   }
 
   /** Of several cookies: ended ones do not count, and two live sessions make none. */
   async function openOneOf(request: Request, values: readonly string[]): Promise<Session<Data>> {
-    if (values.length > CANDIDATES) return refuseAll();
+    if (values.length > CANDIDATES) return refuseAll(request);
     const results = await Promise.all(values.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
     if (verified.length === 0) {
       const reason = results.find((result) => typeof result === "string");
-      return refuse(request, reason ?? "malformed");
+      return refuse(request, values, reason ?? "malformed");
     }
     const all = await Promise.all(verified.map(async (token) => look(token)));
     const live = all.filter(({ kind }) => kind === "live");
-    if (new Set(live.map(({ token }) => token.state.id)).size > 1) return refuseAll();
+    if (new Set(live.map(({ token }) => token.state.id)).size > 1) return refuseAll(request);
     const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
-    return newest === undefined ? refuseAll() : openFound(newest);
+    return newest === undefined ? refuseAll(request) : openFound(request, newest);
   }
 
-  function refuseAll(): Session<Data> {
+  function refuseAll(request: Request): Session<Data> {
     onEvent({ type: "ambiguous" });
-    return createSession(settings);
+    return createSession(settings, request);
   }
 
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const draft = draftOf(session);
     const isAgain = draft.committed !== undefined;
-    const { line } = (draft.committed ??= { line: commitDraft(committer, draft) });
-    if (isPromise(line)) line.then(undefined, () => (draft.committed = undefined));
-    return chain(line, (line) => {
-      const isDone = isAgain && line !== undefined && hasLine(response, line);
-      return isDone ? response : withSession(response, draft.isTouched, line);
+    const { lines } = (draft.committed ??= { lines: commitDraft(committer, draft) });
+    if (isPromise(lines)) lines.then(undefined, () => (draft.committed = undefined));
+    return chain(lines, (lines) => {
+      if (lines.length > 0 && draft.request !== undefined) warnWhereInsecure(draft.request);
+      const isDone = isAgain && lines.length > 0 && hasLines(response, lines);
+      return isDone ? response : withLines(response, draft.isTouched, lines);
     });
+  }
+
+  const { publicOrigin = "" } = settings.origin === false ? {} : settings.origin;
+  let isWarned = !cookie.isSecure || publicOrigin.startsWith("https:");
+
+  /** Browsers say `Sec-Fetch-Site` where they keep `Secure` cookies: over https and on localhost. */
+  function warnWhereInsecure({ url, headers }: Request): void {
+    if (isWarned || headers.has("sec-fetch-site") || !url.startsWith("http:")) return;
+    const { hostname, host } = new URL(url);
+    if (LOOPBACK.test(hostname)) return;
+    isWarned = true;
+    onEvent({ type: "insecure", host });
   }
 
   function handler<Incoming extends Request, Rest extends unknown[]>(
     handle: SessionHandler<Data, Incoming, Rest>,
+    { origin = settings.origin }: { readonly origin?: false | OriginOptions } = {},
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response> {
     function answer(
       session: MaybePromise<Session<Data>>,
@@ -203,6 +256,11 @@ export function createSessions<
     }
 
     return (request, ...rest) => {
+      const refusal = origin === false ? null : checkOrigin(request, origin);
+      if (refusal !== null) {
+        onEvent({ type: "refused-origin", reason: refusal });
+        return refuseOrigin();
+      }
       const header = request.headers.get("cookie");
       const outer = openedOf.get(request.headers);
       if (outer?.isInHandler === true && outer.header === header) {
@@ -256,8 +314,16 @@ function byVersion({ token: one }: Found, { token: other }: Found): number {
   return other.state.version - one.state.version;
 }
 
-function hasLine(response: Response, line: string): boolean {
-  return response.headers.getSetCookie().includes(line);
+function withLines(response: Response, isTouched: boolean, lines: readonly string[]): Response {
+  const [line, ...others] = lines;
+  const answer = withSession(response, isTouched, line);
+  for (const other of others) answer.headers.append("set-cookie", other);
+  return answer;
+}
+
+function hasLines(response: Response, lines: readonly string[]): boolean {
+  const present = response.headers.getSetCookie();
+  return lines.every((line) => present.includes(line));
 }
 
 /** Whatever has a status and headers: another realm has a `Response` of its own. */

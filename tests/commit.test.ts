@@ -360,7 +360,8 @@ async function commitKey(
   const token = { text: "", state: stateOf(), hasData: true, isCurrentKey: true };
   const draft = createDraft(settings, find(token, undefined, undefined));
   assign(draft, key, 1);
-  return commitDraft({ settings, tokens: tokensOf(), store, turns }, draft);
+  const [line] = await commitDraft({ settings, tokens: tokensOf(), store, turns }, draft);
+  return line;
 }
 
 describe("endAll()", () => {

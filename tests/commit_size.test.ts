@@ -85,10 +85,13 @@ test.each<[string, (session: Session, app: App) => void]>([
   const { app, store, browser } = await start({ dataIn: "store" });
   const session = await opened(app, browser);
   act(session, app);
-  session.set("large", "x".repeat(1024 * 1024));
+  session.update({ large: "x".repeat(500 * 1024), larger: "x".repeat(600 * 1024) });
   const error = await errorOf(() => app.sessions.commit(session, new Response()));
   expect(error).toBeInstanceOf(SessionTooLargeError);
-  expect(error).toMatchObject({ limit: 1024 * 1024, keys: [{ key: "large" }, {}, {}, {}] });
+  expect(error).toMatchObject({
+    limit: 1024 * 1024,
+    keys: [{ key: "larger" }, { key: "large" }, {}, {}, {}],
+  });
   expect(store.written).toEqual([]);
   expect(await app.look(browser.cookie)).toMatchObject({ username: "ann" });
 });

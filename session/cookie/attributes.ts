@@ -13,7 +13,10 @@ export interface CookieOptions {
   readonly domain?: string;
   /** Whether other sites' requests carry the cookie. `Lax` by default; `None` needs `secure`. */
   readonly sameSite?: "Strict" | "Lax" | "None";
-  /** Whether the cookie goes over TLS alone. True by default; browsers except http://localhost. */
+  /**
+   * Whether the cookie goes over TLS alone. True by default. Chromium and Firefox keep such a cookie on
+   * http://localhost too; Safari does not, so give false while you develop with it.
+   */
   readonly secure?: boolean;
   /** Whether an embedding site gets a jar of its own (CHIPS). False by default; needs `secure`. */
   readonly partitioned?: boolean;
@@ -23,6 +26,7 @@ export interface CookieOptions {
 export interface Cookie {
   readonly name: string;
   readonly attributes: string;
+  readonly isSecure: boolean;
   /**
    * The `aud` claim of its tokens: the name, with the path and the domain where they are not the
    * defaults. So a value from another cookie, or from other attributes, does not verify.
@@ -84,7 +88,12 @@ export function createCookie(options: CookieOptions = {}): Cookie {
     path === "/" ? "" : `; Path=${path}`,
     domain === undefined ? "" : `; Domain=${domain.toLowerCase().replace(/^\./, "")}`,
   ];
-  return Object.freeze({ name, attributes: attributes.join(""), audience: audience.join("") });
+  return Object.freeze({
+    name,
+    attributes: attributes.join(""),
+    isSecure: secure,
+    audience: audience.join(""),
+  });
 }
 
 function checkTypes(options: unknown): void {

@@ -113,13 +113,19 @@ export function randomId(): string {
   return base64url.encode(crypto.getRandomValues(new Uint8Array(16)));
 }
 
+/** The store's key of a subject's generation. */
+export function generationKey(audience: string, subject: string): Promise<string> {
+  return hashKey("sub", audience, subject);
+}
+
 /**
- * The store's key of a subject's generation: a hash, since the name may be personal and of any
- * length. With the audience in it, so that two apps that share a store end their own sessions alone.
+ * A key of the store: a hash, since the name may be personal, secret, and of any length. With the
+ * audience in it, so that two apps that share a store have keys of their own.
  */
-export async function generationKey(audience: string, subject: string): Promise<string> {
-  const bytes = encoder.encode(JSON.stringify([audience, subject]));
-  return `sub:${base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))}`;
+export async function hashKey(kind: string, audience: string, name: string): Promise<string> {
+  const bytes = encoder.encode(JSON.stringify([audience, name]));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `${kind}:${base64url.encode(hash)}`;
 }
 
 /** Makes what signs and verifies one cookie's tokens, and remembers those it verified or signed. */
@@ -224,11 +230,21 @@ function sizeOf({ text, state }: VerifiedToken): number {
   return bytes;
 }
 
+/** Whether the text claims to be a token of ours: its header has our `typ`. */
+export function hasOurType(text: string): boolean {
+  const header = headerOf(text);
+  return header !== undefined && readHeader(header)["typ"] === "session+jwt";
+}
+
+function readHeader(header: string): Readonly<Record<string, unknown>> {
+  const parameters = parse(decode(header));
+  return isObject(parameters) ? parameters : {};
+}
+
 /** Tells apart the tokens that no key of ours signed, for whoever reads the events. */
 function rejectHeader(header: string): Rejection {
-  const parameters = parse(decode(header));
-  if (!isObject(parameters)) return "malformed";
-  const { alg, typ, kid, ...others } = parameters;
+  const { alg, typ, kid, ...others } = readHeader(header);
+  if (typ === undefined) return "malformed";
   const isOurs = alg === "HS256" && typ === "session+jwt" && Object.keys(others).length === 0;
   return isOurs && typeof kid === "string" ? "unknown-key" : "wrong-purpose";
 }

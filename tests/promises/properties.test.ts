@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import { memoryStore, type Session, SessionTooLargeError } from "../../session/mod.ts";
 import { type App, Browser, createApp } from "../support/app.ts";
 import { cookieOf, requestWith } from "../support/requests.ts";
-import { browserWith } from "./support.ts";
+import { browserWith, TIME_LIMIT } from "./support.ts";
+
+setDefaultTimeout(TIME_LIMIT);
 
 const NAME = "__Host-Http-session";
 const parse: (text: string) => unknown = JSON.parse;

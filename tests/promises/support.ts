@@ -13,8 +13,8 @@ import {
   sqliteHarness,
 } from "../support/store_harness.ts";
 
-// What ends a test of a wait that has no other end: far above what any of them takes.
-setDefaultTimeout(30_000);
+/** What ends a test of a wait that has no other end: far above what any of them takes. */
+export const TIME_LIMIT = 30_000;
 
 /** Two instances that share a store, with one clock: `first` moves it. */
 export interface Site {
@@ -45,6 +45,7 @@ const KINDS: readonly (Place & { readonly dataIn: "cookie" | "store" })[] = PLAC
 
 /** The tests of a promise, over every store with the data in either place. */
 export function describeEverywhere(promise: string, tests: (site: Site) => void): void {
+  setDefaultTimeout(TIME_LIMIT); // It holds for the test file that calls it.
   describe.each(KINDS)(`${promise}: $name, data in the $dataIn`, ({ isRunning, open, dataIn }) => {
     if (!isRunning) return;
     let harness: Harness;

@@ -48,7 +48,9 @@ export interface Look {
   readonly hasRecord: boolean;
   /** What the session held, by the model. */
   readonly contents: Contents;
-  /** Why the session was over, where it was. */
+  /** Whether a value of it was too large for a cookie. */
+  readonly isHuge: boolean;
+  /** Why the session was over, where it was, but for what the same request did. */
   readonly end: End | undefined;
   /** When the session was used before, in milliseconds. */
   readonly usedBefore: number;

@@ -8,19 +8,18 @@ const SECOND = 1000;
 
 /** Looks at what became of a request that got its answer, before the model takes it in. */
 export function* judgeAnswer(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
-  if (exchange.failure !== undefined) yield* judgeFailure(model, exchange, exchange.failure);
+  if (exchange.failure !== undefined) yield* judgeFailure(exchange, exchange.failure);
   else if (exchange.isLive) yield* judgeLive(model, exchange, now);
   else yield* judgeNew(exchange, now);
 }
 
-function* judgeFailure(model: Model, exchange: Exchange, code: string): Iterable<Finding> {
-  const { changed, effects, hadFault, settings, token } = exchange;
+function* judgeFailure(exchange: Exchange, code: string): Iterable<Finding> {
+  const { changed, effects, hadFault, looks, settings } = exchange;
   if (code === "ERR_SESSION_STORE" && hadFault) {
     if (changed !== undefined) yield { limit: "unknown", text: "it took effect" };
     return;
   }
-  const session = model.session(token?.id);
-  const mayBeHuge = effects.huge.size > 0 || (session !== undefined && isHuge(session));
+  const mayBeHuge = effects.huge.size > 0 || looks.some(({ isHuge }) => isHuge);
   if (code !== "ERR_SESSION_TOO_LARGE" || !mayBeHuge || settings.dataIn === "store") {
     yield { fault: "failed", text: code };
   } else if (changed !== undefined && !hadFault) {
@@ -33,7 +32,7 @@ function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Fin
   const { changed, cookie, effects, generation, moved, token } = exchange;
   const isOver =
     (changed === undefined && (isOutlived(exchange) || isEnded(model, exchange))) ||
-    (effects.endsOthers && generation === undefined && isEnded(model, exchange));
+    (effects.endsOthers && exchange.looks.at(-1)?.end !== undefined);
   const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
   if (isOver) {
     if (changesAnything(exchange)) yield { limit: "raced", text: "its session was over" };
@@ -110,7 +109,8 @@ export function* judgeTimes(model: Model, exchange: Exchange, now: Moment): Iter
   yield* compare("max", cookie.endsAt, session.endsAt);
   const end = Math.min(cookie.issuedAt + session.window, session.endsAt);
   yield* compare("exp", cookie.expiresAt, end);
-  const isRenewed = effects.signedIn === undefined && cookie.endsAt === token?.endsAt;
+  const isNew = effects.signedIn !== undefined || effects.isDestroyed;
+  const isRenewed = !isNew && cookie.endsAt === token?.endsAt;
   const earliest = Math.floor(clockOf(exchange, lastUse(exchange)) / SECOND);
   if (cookie.issuedAt < Math.max(earliest, isRenewed ? token.issuedAt : 0)) {
     yield { fault: "signedOut", text: `iat is ${cookie.issuedAt}, before its request` };

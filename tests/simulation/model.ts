@@ -81,14 +81,16 @@ export class Model {
   /** Why the session is over, where it is: a mark, or another generation. */
   endOf(id: string | undefined): End | undefined {
     if (id === undefined) return undefined;
-    const end = this.#ends.get(id);
-    if (end !== undefined) return end;
+    return this.#ends.get(id) ?? this.#endOfGeneration(id);
+  }
+
+  #endOfGeneration(id: string): (End & { readonly value: string }) | undefined {
     const session = this.#sessions.get(id);
     if (session?.subject === undefined) return undefined;
-    const generation = this.#generationOf(session.subject);
-    if (generation === undefined || generation.value === session.generation) return undefined;
-    const { moment } = generation;
-    return { kind: "generation", moment, by: undefined, next: undefined };
+    const present = this.#generationOf(session.subject);
+    if (present === undefined || present.value === session.generation) return undefined;
+    const { moment, value } = present;
+    return { kind: "generation", moment, by: undefined, next: undefined, value };
   }
 
   /** Whether the subject's generation changed since. */
@@ -122,17 +124,17 @@ export class Model {
     if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
     const { contents, lastUse } = session;
     session.lastUse = moment.time;
-    const end = this.#isOwn(exchange, id) ? undefined : this.endOf(id);
-    return { moment, hasRecord, contents, end, usedBefore: lastUse };
+    const end = this.#endByOthers(exchange, id);
+    const holdsHuge = isHuge(session);
+    return { moment, hasRecord, contents, isHuge: holdsHuge, end, usedBefore: lastUse };
   }
 
-  /** Whether the end is what an earlier try of the same request left. */
-  #isOwn({ generation, number }: Exchange, id: string): boolean {
+  /** Why the session is over, but for what an earlier try of the same request left. */
+  #endByOthers({ generation, number }: Exchange, id: string): End | undefined {
     const mark = this.#ends.get(id);
-    if (mark !== undefined) return mark.by === number;
-    const subject = this.#sessions.get(id)?.subject;
-    if (generation === undefined || subject === undefined) return false;
-    return this.#generationOf(subject)?.value === generation;
+    if (mark !== undefined && mark.by !== number) return mark;
+    const end = this.#endOfGeneration(id);
+    return end?.value === generation ? undefined : end;
   }
 
   /** The store took a value: a generation, or from an exchange a record or a mark. */
@@ -186,9 +188,7 @@ export class Model {
     { number: by }: Exchange,
     next?: string,
   ): void {
-    const present = this.#ends.get(id);
-    const first = present?.moment ?? moment;
-    this.#ends.set(id, { kind, moment: first, by, next: next ?? present?.next });
+    this.#ends.set(id, { kind, moment, by, next: next ?? this.#ends.get(id)?.next });
   }
 
   /** The exchange was answered: its new session begins, and what it ended has to be over. */

@@ -62,6 +62,7 @@ export const VISIT: Sight = {
   signedIn: undefined,
   endedOthersOf: undefined,
   successor: undefined,
+  adopted: undefined,
 };
 
 /** What `look` finds: the session goes on as this state. */
