@@ -162,9 +162,13 @@ function findAgain(
   { found, attempts }: Draft,
   texts: ReadonlyMap<string, string | undefined>,
 ): Found | undefined {
-  if (found?.kind !== "live") return found;
+  if (found === undefined) return undefined;
   const { id, login } = found.token.state;
   const text = texts.get(id);
+  if (found.kind === "ended") {
+    const mark = text === undefined ? undefined : readMark(id, text);
+    return mark === undefined ? { ...found, text } : { ...found, ...mark, hasMark: true, text };
+  }
   const generation = login === undefined ? undefined : texts.get(login.key);
   const before = text !== undefined && attempts.has(text) ? attempts.get(text) : text;
   const isOwn = generation !== undefined && attempts.has(generation);

@@ -233,18 +233,15 @@ function sizeOf({ text, state }: VerifiedToken): number {
 /** Whether the text claims to be a token of ours: its header has our `typ`. */
 export function hasOurType(text: string): boolean {
   const header = headerOf(text);
-  return header !== undefined && readHeader(header)["typ"] === "session+jwt";
-}
-
-function readHeader(header: string): Readonly<Record<string, unknown>> {
-  const parameters = parse(decode(header));
-  return isObject(parameters) ? parameters : {};
+  const parameters = header === undefined ? undefined : parse(decode(header));
+  return isObject(parameters) && parameters["typ"] === "session+jwt";
 }
 
 /** Tells apart the tokens that no key of ours signed, for whoever reads the events. */
 function rejectHeader(header: string): Rejection {
-  const { alg, typ, kid, ...others } = readHeader(header);
-  if (typ === undefined) return "malformed";
+  const parameters = parse(decode(header));
+  if (!isObject(parameters)) return "malformed";
+  const { alg, typ, kid, ...others } = parameters;
   const isOurs = alg === "HS256" && typ === "session+jwt" && Object.keys(others).length === 0;
   return isOurs && typeof kid === "string" ? "unknown-key" : "wrong-purpose";
 }

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { createSessions } from "../../session/mod.ts";
 import { KEY } from "../support/app.ts";
-import { Program, ROOT } from "../support/program.ts";
+import { errorOf, untyped } from "../support/errors.ts";
+import { Program, ROOT, SERVER } from "../support/program.ts";
+import { requestWith } from "../support/requests.ts";
+import { SECRET } from "../support/secrets.ts";
 
 /** A block of TypeScript, and where it begins. */
 interface Block {
@@ -64,4 +68,64 @@ describe("the README's blocks", () => {
       expect(await program.end()).toEqual({ code: 0, output: expectedOf(block), errors: [] });
     },
   );
+});
+
+/** The names in the first column of the table with that heading: `get` of "`get(key)`". */
+function namesUnder(heading: string): string[] {
+  const table = new RegExp(`^\\| ${heading} .*\\n\\|.*\\n((?:\\|.*\\n)+)`, "m").exec(readme);
+  const cells = Array.from((table?.[1] ?? "").matchAll(/^\|([^|]*)\|/gm), ([, cell = ""]) => cell);
+  return cells.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)/g), ([, name = ""]) => name));
+}
+
+function sorted(names: Iterable<string>): string[] {
+  return [...new Set(names)].toSorted();
+}
+
+async function sourceOf(file: string): Promise<string> {
+  return Bun.file(join(ROOT, "session", file)).text();
+}
+
+describe("the README's tables are whole", () => {
+  const sessions = createSessions({ secretKey: SECRET });
+
+  test("the members of a session", async () => {
+    const session = await sessions.open(requestWith());
+    const members = Object.getOwnPropertyNames(Object.getPrototypeOf(session));
+    const expected = members.filter((name) => name !== "constructor");
+    expect(sorted(namesUnder("member"))).toEqual(sorted(expected));
+  });
+
+  test("what createSessions gives", () => {
+    expect(sorted(namesUnder("function"))).toEqual(sorted(Object.keys(sessions)));
+  });
+
+  test("the options, as an error lists them", async () => {
+    const error = await errorOf(() => createSessions(untyped({ secretKey: SECRET, no: 1 })));
+    const [, list = ""] = /only (.*)$/.exec(String(error)) ?? [];
+    expect(sorted(namesUnder("option"))).toEqual(sorted(list.split(", ")));
+  });
+
+  test("the cookie's attributes", async () => {
+    const source = await sourceOf("cookie/attributes.ts");
+    const [, members = ""] = /interface CookieOptions \{(.*?)^\}/ms.exec(source) ?? [];
+    const names = Array.from(members.matchAll(/readonly (\w+)\?:/g), ([, name = ""]) => name);
+    expect(sorted(namesUnder("attribute"))).toEqual(sorted(names));
+  });
+
+  test("the types of events", async () => {
+    const source = await sourceOf("options.ts");
+    const types = Array.from(source.matchAll(/readonly type: "([^"]+)"/g), ([, type = ""]) => type);
+    const [list = ""] = /^The event types are .*?\. /ms.exec(readme) ?? [];
+    const named = Array.from(list.matchAll(/`([a-z-]+)`/g), ([, type = ""]) => type);
+    expect(sorted(named)).toEqual(sorted(types));
+  });
+
+  test("the server's variables, as its help lists them", async () => {
+    await using program = new Program([...SERVER, "--help"]);
+    const { output } = await program.end();
+    const lines = output.join("\n").matchAll(/^ {2}([A-Z_]+(?:, [A-Z_]+)*)/gm);
+    const names = Array.from(lines, ([, names = ""]) => names.split(", ")).flat();
+    expect(names).toContain("SECRET_KEY");
+    expect(sorted(namesUnder("variable"))).toEqual(sorted(names));
+  });
 });

@@ -82,7 +82,10 @@ describe.concurrent("the command", () => {
     [{ HOST: "0.0.0.0", SECRET_KEY: "" }, /^Cannot listen on 0\.0\.0\.0: SECRET_KEY is missing/],
     [{ SECRET_KEY: "secret" }, /^Cannot use secretKey: it has 6 bytes/],
     [{ SECRET_KEY: "a".repeat(40) }, /^Cannot use secretKey: it has fewer than 8 different/],
-    [{ SECRET_KEY: `change-me-${KEY}` }, /^Cannot use secretKey: it is a placeholder/],
+    [
+      { SECRET_KEY: `change-me-${KEY}` },
+      /^Cannot use secretKey: it contains a word or a key from documentation/,
+    ],
     [{ SECRET_KEY: KEY, SECRET_KEY_FALLBACKS: "old" }, /^Cannot use secretKeyFallbacks\[0\]/],
     [{ PORT: "http" }, /^Cannot use PORT "http"/],
     [{ PUBLIC_ORIGIN: "example" }, /^Cannot use PUBLIC_ORIGIN "example"/],

@@ -12,6 +12,13 @@ import { chooseRates, type Rates } from "./rates.ts";
 import { Scheduler } from "./scheduler.ts";
 import { codeOf, serve } from "./serve.ts";
 import { createStore, type Fate, type Replacement } from "./store.ts";
+import {
+  describeAnswer,
+  describeFinding,
+  describeOpened,
+  describeReplacement,
+  describeRequest,
+} from "./trace.ts";
 
 /** A call of `endAll`. */
 interface EndAll {
@@ -60,7 +67,7 @@ export class World {
   readonly #copies: Token[] = [];
   /** What the store took and does later. */
   readonly #postponed: (() => void)[] = [];
-  readonly #trace: (text: string) => void;
+  readonly #trace: (text: () => string) => void;
   #time = Date.UTC(2030, 0);
   #order = 0;
 
@@ -68,11 +75,11 @@ export class World {
     seed: number,
     dataIn: DataIn,
     generationKeys: ReadonlyMap<string, string>,
-    trace: (text: string) => void = () => {},
+    trace?: (text: string) => void,
   ) {
     const random = createRandom(seed);
     this.#random = random;
-    this.#trace = trace;
+    this.#trace = trace === undefined ? () => {} : (text) => trace(text());
     this.#model = new Model(generationKeys);
     this.#scheduler = new Scheduler(random);
     this.#weights = chooseWeights(random);
@@ -197,7 +204,7 @@ export class World {
     await this.#scheduler.finishStore();
     this.#runPostponed();
     this.#time += milliseconds;
-    if (milliseconds > 0) this.#trace(`${milliseconds} ms later`);
+    if (milliseconds > 0) this.#trace(() => `${milliseconds} ms later`);
   }
 
   #runPostponed(): void {
@@ -208,7 +215,7 @@ export class World {
     const task = this.#scheduler.crash();
     if (!isExchange(task)) return;
     task.isCrashed = true;
-    this.#trace(`${task.number} crashed`);
+    this.#trace(() => `${task.number} crashed`);
   }
 
   /** An instance gets other settings. Requests under way keep the old ones. */
@@ -243,17 +250,14 @@ export class World {
     const given = { number, browser, token, plan, settings, sent: this.#moment() };
     const exchange = createExchange(given, NO_EFFECTS);
     this.#exchanges.push(exchange);
-    const does = plan.operations.map((one) => Object.values(one).join(" ")).join(", ");
-    const to = Object.values(settings).join(" ");
-    const from = browser ?? "a copy";
-    this.#trace(`${number} from ${from} to (${to}) with ${this.#name(token)}: ${does || "read"}`);
+    this.#trace(() => describeRequest(exchange, this.#copies));
     await this.#scheduler.start(exchange, async () => {
       await serve(exchange, instance, {
         moment: () => this.#moment(),
         pause: () => this.#scheduler.pause("handler"),
         mayPause: () => this.#random.percent(30),
         onOpen: (session) => this.#onOpen(exchange, session),
-        onRetry: (code) => this.#trace(`${number} tries again after ${code}`),
+        onRetry: (code) => this.#trace(() => `${number} tries again after ${code}`),
       });
       this.#onAnswer(exchange);
     });
@@ -265,17 +269,13 @@ export class World {
     exchange.isLive = !session.isNew && session.id === exchange.token?.id;
     exchange.seen = look(session);
     exchange.subjectSeen = session.subject;
-    const seen = Array.from(exchange.seen, ([key, by]) => `${key} by ${by}`).join(", ");
-    const state = exchange.isLive ? `live (${session.subject ?? "visitor"})` : "new";
-    this.#trace(`${exchange.number} opened ${state}: ${seen}`);
+    this.#trace(() => describeOpened(exchange));
     this.#note(exchange, judgeOpen(this.#model, exchange));
   }
 
   #onReplace({ task, effects }: Call, replacement: Replacement): void {
     const exchange = isExchange(task) ? task : undefined;
-    const what = exchange?.token?.id === replacement.key ? "its session" : "another key";
-    const how = replacement.isReplaced ? "replaced" : "did not replace";
-    this.#trace(`${exchange?.number ?? "endAll"} ${how} ${what}: ${kindOf(replacement)}`);
+    this.#trace(() => describeReplacement(exchange, replacement));
     if (exchange !== undefined && !replacement.answer) exchange.hadConflict = true;
     if (!replacement.isReplaced) return;
     this.#model.replace(replacement, this.#moment(), exchange, effects);
@@ -285,10 +285,9 @@ export class World {
     const moment = this.#moment();
     const { cookie, browser, failure } = exchange;
     if (typeof cookie === "object") this.#copies.push(cookie);
-    const change = cookie === "deleted" ? "a deletion" : this.#name(cookie);
     this.#note(exchange, judgeAnswer(this.#model, exchange, moment));
     exchange.answered = moment;
-    this.#trace(`${exchange.number} answered with ${failure ?? change}`);
+    this.#trace(() => describeAnswer(exchange, this.#copies));
     if (failure !== undefined) return;
     this.#model.answer(exchange, moment);
     this.#note(exchange, judgeTimes(this.#model, exchange, moment));
@@ -301,7 +300,7 @@ export class World {
     const exchange = this.#random.pick(browser.responses);
     browser.responses.splice(browser.responses.indexOf(exchange), 1);
     const isLost = this.#random.percent(12);
-    this.#trace(`${exchange.number} ${isLost ? "lost" : "delivered"}`);
+    this.#trace(() => `${exchange.number} ${isLost ? "lost" : "delivered"}`);
     if (isLost) return;
     this.#note(exchange, judgeDelivery(this.#model, exchange, browser.jar, this.#moment()));
     const { cookie } = exchange;
@@ -311,10 +310,10 @@ export class World {
   async #endAll(subject: string): Promise<void> {
     const task: EndAll = { subject, sent: this.#moment(), hadFault: false };
     const sessions = this.#random.pick(this.#instances).createProcess();
-    this.#trace(`end all of ${subject}`);
+    this.#trace(() => `end all of ${subject}`);
     await this.#scheduler.start(task, async () => {
       const failure = await sessions.endAll(subject).then(() => undefined, codeOf);
-      this.#trace(`ended all of ${subject}: ${failure ?? "done"}`);
+      this.#trace(() => `ended all of ${subject}: ${failure ?? "done"}`);
       if (failure !== undefined && !task.hadFault) {
         this.#note(undefined, [{ fault: "failed", text: `endAll: ${failure}` }]);
       } else if (failure === undefined && !this.#model.hasNewGeneration(subject, task.sent)) {
@@ -339,25 +338,13 @@ export class World {
   #note(exchange: Exchange | undefined, findings: Iterable<Finding>): void {
     for (const finding of findings) {
       const text = exchange === undefined ? finding.text : `${exchange.number}: ${finding.text}`;
-      this.findings.push({ ...finding, text });
-      this.#trace(`! ${"fault" in finding ? finding.fault : finding.limit}, ${text}`);
+      const noted = { ...finding, text };
+      this.findings.push(noted);
+      this.#trace(() => describeFinding(noted));
     }
-  }
-
-  /** The cookie's place among all, because ids are different in each run. */
-  #name(token: Token | undefined): string {
-    if (token === undefined) return "no cookie";
-    const ids = Array.from(new Set(this.#copies.map(({ id }) => id)));
-    return `cookie ${this.#copies.indexOf(token)} of session ${ids.indexOf(token.id)}`;
   }
 }
 
 function isExchange(task: Task | undefined): task is Exchange {
   return task !== undefined && "number" in task;
-}
-
-function kindOf({ key, next }: Replacement): string {
-  const [, how = ""] = next.split(" ");
-  if (key.startsWith("sub:")) return "a generation";
-  return how === "ended" || how === "moved" ? how : "a record";
 }

@@ -9,7 +9,7 @@ import { startFakeRedis } from "../support/fake_redis.ts";
 
 const SERVER = join(import.meta.dir, "../../server.ts");
 const CHILD = join(import.meta.dir, "../support/endings_child.ts");
-const SECRET_KEY = "the-key-of-a-server-that-is-started-again";
+const SECRET_KEY = "h4Vw9_TzQ1rLx8KmYc3NbP6sJd0FgE7aUoIi2RtX5qM";
 
 let folder: string;
 beforeAll(async () => {
