@@ -1,7 +1,8 @@
 /**
  * The response with what the session adds to it. A handler that looked at its session gets
- * `Vary: Cookie`; a `Set-Cookie` comes with `Cache-Control: no-store`, and on a copy: the handler's
- * response may be shared between requests, or have immutable headers.
+ * `Vary: Cookie`; a `Set-Cookie` comes with `Cache-Control: no-store`, without the headers that some
+ * caches obey instead, and on a copy: the handler's response may be shared between requests, or have
+ * immutable headers.
  */
 export function withSession(
   response: Response,
@@ -11,10 +12,7 @@ export function withSession(
   if (setCookie === undefined) return isTouched ? withVary(response) : response;
   const copy = copyOf(response);
   addVary(copy.headers);
-  const cacheControl = copy.headers.get("cache-control");
-  if (cacheControl === null || !/\bno-store\b/i.test(cacheControl)) {
-    copy.headers.set("cache-control", "no-store");
-  }
+  forbidStoring(copy.headers);
   copy.headers.append("set-cookie", setCookie);
   return copy;
 }
@@ -43,6 +41,41 @@ function addVary(headers: Headers): void {
   const vary = headers.get("vary");
   if (vary === null) headers.set("vary", "Cookie");
   else if (!/(?:^|,)\s*(?:cookie|\*)\s*(?:,|$)/i.test(vary)) headers.append("vary", "Cookie");
+}
+
+/** Headers that some cache obeys instead of `Cache-Control`. */
+const OVERRIDES: ReadonlySet<string> = new Set([
+  "edge-control", // Akamai
+  "expires",
+  "surrogate-control", // Fastly, Varnish
+  "x-accel-expires", // nginx
+]);
+
+/** Leaves nothing that lets a cache store the response. */
+function forbidStoring(headers: Headers): void {
+  for (const name of [...headers.keys()].filter(overridesCacheControl)) headers.delete(name);
+  headers.set("cache-control", noStore(headers.get("cache-control") ?? ""));
+}
+
+/** Targeted headers, such as `CDN-Cache-Control`, are RFC 9213's. */
+function overridesCacheControl(name: string): boolean {
+  return OVERRIDES.has(name) || name.endsWith("-cache-control");
+}
+
+/**
+ * `Cache-Control` with `no-store` (RFC 9111 §5.2.2). A value that has it stays as it is, unless
+ * `must-understand` lifts it. Of any other value, only `no-transform` adds something to `no-store`.
+ */
+function noStore(cacheControl: string): string {
+  const directives = directivesOf(cacheControl);
+  if (directives.has("no-store") && !directives.has("must-understand")) return cacheControl;
+  return directives.has("no-transform") ? "no-store, no-transform" : "no-store";
+}
+
+/** The directives in lower case. Quoted strings are emptied first, because they may hold commas. */
+function directivesOf(cacheControl: string): ReadonlySet<string> {
+  const unquoted = cacheControl.replaceAll(/"(?:[^"\\]|\\.)*"?/g, '""');
+  return new Set(unquoted.split(",").map((directive) => directive.trim().toLowerCase()));
 }
 
 /**

@@ -66,12 +66,77 @@ describe("Cache-Control with a Set-Cookie", () => {
     ["no-store", "no-store"],
     ["No-Store", "No-Store"],
     ["private, no-store, max-age=0", "private, no-store, max-age=0"],
+    ["no-transform", "no-store, no-transform"],
+    ["no-cache, no-transform", "no-store, no-transform"],
+    ["public,max-age=600,No-Transform", "no-store, no-transform"],
+    ["no-store, no-transform", "no-store, no-transform"],
+    ["NO-STORE,no-transform", "NO-STORE,no-transform"],
+    ["max-age=0 , no-store", "max-age=0 , no-store"],
+    ['ext="no-store", public', "no-store"],
+    ['ext="a, no-store, b", no-transform', "no-store, no-transform"],
+    ['ext="a \\", no-store, no-transform"', "no-store"],
+    ['ext="a\\\\", no-transform', "no-store, no-transform"],
+    ['ext="a, no-store', "no-store"],
+    ['private="x, y", no-store', 'private="x, y", no-store'],
+    ["no-store=1", "no-store"],
+    ["must-understand, no-store, max-age=600", "no-store"],
+    ["Must-Understand, No-Store, No-Transform", "no-store, no-transform"],
+    ["", "no-store"],
+    [", ,", "no-store"],
   ])("of %p becomes %p", (value, expected) => {
     const headers: Record<string, string> = value === undefined ? {} : { "cache-control": value };
     const written = withSession(new Response("text", { headers }), true, LINE);
     expect(written.headers.get("cache-control")).toBe(expected);
     const read = withSession(new Response("text", { headers }), true, undefined);
     expect(read.headers.get("cache-control")).toBe(value ?? null);
+  });
+});
+
+test("Cache-Control in two fields keeps no-transform of the second", () => {
+  const response = new Response("text");
+  response.headers.append("cache-control", "public, max-age=600");
+  response.headers.append("cache-control", "no-transform");
+  const { headers } = withSession(response, true, LINE);
+  expect(headers.get("cache-control")).toBe("no-store, no-transform");
+});
+
+describe("a header that a cache obeys instead of Cache-Control", () => {
+  test.each([
+    ["Expires", "Thu, 01 Jan 2099 00:00:00 GMT", true],
+    ["Surrogate-Control", "max-age=600", true],
+    ["CDN-Cache-Control", "public, max-age=600", true],
+    ["Cloudflare-CDN-Cache-Control", "max-age=600", true],
+    ["Vercel-CDN-Cache-Control", "max-age=600", true],
+    ["Netlify-CDN-Cache-Control", "public, durable, max-age=600", true],
+    ["Akamai-Cache-Control", "max-age=600", true],
+    ["X-LiteSpeed-Cache-Control", "public,max-age=600", true],
+    ["Edge-Control", "cache-maxage=600s", true],
+    ["X-Accel-Expires", "600", true],
+    ["Cache-Tag", "a", false],
+    ["Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT", false],
+    ["Cache-Control-Note", "a", false],
+    ["X-Expires", "a", false],
+  ])("%s: %s goes with a Set-Cookie: %p, and stays without", (name, value, isRemoved) => {
+    for (const body of [null, "text"]) {
+      const make = (): Response => new Response(body, { headers: { [name]: value } });
+      const written = withSession(make(), true, LINE);
+      expect(written.headers.get(name)).toBe(isRemoved ? null : value);
+      expect(withSession(make(), true, undefined).headers.get(name)).toBe(value);
+      expect(withSession(make(), false, undefined).headers.get(name)).toBe(value);
+    }
+  });
+
+  test("goes with every other one of its kind", () => {
+    const headers = {
+      "x-a": "1",
+      "cdn-cache-control": "a",
+      "vercel-cdn-cache-control": "b",
+      expires: "0",
+      "x-z": "2",
+    };
+    const written = withSession(new Response("text", { headers }), true, LINE);
+    const names = [...written.headers.keys()].filter((name) => name !== "content-type");
+    expect(names.toSorted()).toEqual(["cache-control", "set-cookie", "vary", "x-a", "x-z"]);
   });
 });
 
