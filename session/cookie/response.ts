@@ -1,39 +1,55 @@
 /**
- * The response with what the session adds to it. A handler that looked at its session gets
- * `Vary: Cookie`; a `Set-Cookie` comes with `Cache-Control: no-store`, without the headers that some
- * caches obey instead, and on a copy: the handler's response may be shared between requests, or have
- * immutable headers.
+ * The response with what the session adds to it: `Vary: Cookie` where the handler touched its
+ * session, and a `Set-Cookie` with `Cache-Control: no-store`, without the headers that some caches
+ * obey instead. A network error (`Response.error()`) comes back unchanged.
+ *
+ * A `Set-Cookie` goes on a copy, because the handler's response may be a constant or have immutable
+ * headers. On Bun it may be the response itself: see `ownOf`.
+ *
+ * A response of a subclass, such as Next's `NextResponse`, comes back as a plain `Response`, whether
+ * the session was read or written. `NextResponse.cookies` knows only the cookies that it set itself:
+ * used after the commit, it would remove the session's without a word. Set other cookies before.
  */
 export function withSession(
   response: Response,
   isTouched: boolean,
   setCookie: string | undefined,
 ): Response {
-  if (setCookie === undefined) return isTouched ? withVary(response) : response;
-  const copy = copyOf(response);
-  addVary(copy.headers);
-  forbidStoring(copy.headers);
-  copy.headers.append("set-cookie", setCookie);
-  return copy;
+  if (response.status === 0) return response;
+  if (setCookie !== undefined) return withCookie(response, setCookie);
+  return isTouched ? withVary(response) : response;
+}
+
+function withCookie(response: Response, line: string): Response {
+  const own = ownOf(response);
+  addVary(own.headers);
+  forbidStoring(own.headers);
+  own.headers.append("set-cookie", line);
+  return own;
 }
 
 /**
- * The response itself, since `Vary` does no harm on it; a copy of a redirect or an answer without
- * content, which are often constants. Whether there is a body is not looked at: that costs more than
- * all of this, and Bun then sends a string as `application/octet-stream`.
+ * The response itself, since `Vary` does no harm on it. Redirects and answers without content are
+ * copied, because they are often constants.
  */
 function withVary(response: Response): Response {
   const { status } = response;
   const isOftenShared = (status >= 300 && status < 400) || status === 204 || status === 205;
-  const own = isOftenShared ? copyOf(response) : response;
+  const own = isOftenShared || isOfSubclass(response) ? ownOf(response) : response;
   try {
     addVary(own.headers);
     return own;
   } catch {
-    const copy = new Response(own.body, own);
+    const copy = copyOf(response);
     addVary(copy.headers);
     return copy;
   }
+}
+
+/** A class with a `status` of its own is a server's own kind of `Response`, and a faster one. */
+function isOfSubclass(response: Response): boolean {
+  const prototype = Reflect.getPrototypeOf(response) ?? Response.prototype;
+  return prototype !== Response.prototype && !Object.hasOwn(prototype, "status");
 }
 
 /** Adds `Cookie` to `Vary` (RFC 9110 §12.5.5), once. */
@@ -78,17 +94,43 @@ function directivesOf(cacheControl: string): ReadonlySet<string> {
   return new Set(unquoted.split(",").map((directive) => directive.trim().toLowerCase()));
 }
 
+/** Undefined on every other runtime. */
+declare const Bun: { inspect(value: unknown): string } | undefined;
+
 /**
- * A copy with headers of its own, that can be changed. Bun adds the type of a body that is a string
- * only as it sends it, and knows of it in a clone alone, made before `body` is looked at; the
- * original's half of the clone is cancelled so that it keeps nothing.
+ * A response whose headers are this request's own: a copy, with one exception.
+ *
+ * Without a `Content-Type`, Bun 1.4 finds the type of a body as it sends it: `text/plain` for a
+ * string, `application/octet-stream` for bytes. Reading `body` turns a string into bytes, and so does
+ * `clone()` unless it is ASCII; a browser then downloads the copy. Bun sends a body only once, so a
+ * response with one belongs to this request and gets the headers itself. One without a body can be
+ * sent again, to another user, so it is copied. Only what Bun prints tells the two apart without
+ * reading `body`; if it prints anything else, this makes a copy.
+ */
+function ownOf(response: Response): Response {
+  // A fetched body that is still arriving is printed like none. It is bytes: a copy is sent alike.
+  if (typeof Bun === "undefined" || response.url !== "") return copyOf(response);
+  const printed = Bun.inspect(response);
+  // No body, or an empty string, which can be sent again unless `body` was read.
+  if (printed.endsWith("bodyUsed: false\n}")) return response.clone();
+  const hasBytes = /^Response \([^)]*[1-9]/.test(printed);
+  const isTyped = response.headers.has("content-type");
+  return hasBytes && !isTyped && isMutable(response.headers) ? response : copyOf(response);
+}
+
+/**
+ * A copy with mutable headers. `fetch` decodes the body but keeps the headers of the encoded one.
+ * Deno drops them when it sends a fetched response, and cannot know that the copy is one. Bun's
+ * fetched headers are mutable, and its `fetch` can be told not to decode, so they stay.
  */
 function copyOf(response: Response): Response {
-  const isTyped = response.headers.has("content-type");
-  if (isTyped || !isMutable(response.headers)) return new Response(response.body, response);
-  const clone = response.clone();
-  response.body?.cancel().catch(() => {});
-  return clone;
+  const copy = new Response(response.body, response);
+  const isEncoded = response.url !== "" && response.headers.has("content-encoding");
+  if (isEncoded && !isMutable(response.headers)) {
+    copy.headers.delete("content-encoding");
+    copy.headers.delete("content-length");
+  }
+  return copy;
 }
 
 function isMutable(headers: Headers): boolean {

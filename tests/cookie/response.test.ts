@@ -3,6 +3,25 @@ import { withSession } from "../../session/cookie/response.ts";
 
 const LINE = "id=v; Path=/; HttpOnly";
 
+const HTML = { "content-type": "text/html" };
+const LOCATION = { location: "/next" };
+
+/** As frameworks have them: its cookies are a list of their own, which replaces every Set-Cookie. */
+class PageResponse extends Response {
+  readonly cookies = new Map<string, string>();
+}
+
+/** As servers have them: it does all that Response does, in its own way. */
+class ServerResponse extends Response {
+  override get status(): number {
+    return 200;
+  }
+}
+
+function seen({ status, headers }: Response): readonly unknown[] {
+  return [status, headers.get("content-type"), headers.get("location")];
+}
+
 function refuse(): never {
   throw new TypeError("Cannot change headers: they are immutable");
 }
@@ -142,7 +161,7 @@ describe("a header that a cache obeys instead of Cache-Control", () => {
 
 describe("A4 Set-Cookie", () => {
   test("stands behind the application's own, as a line of its own", () => {
-    const response = new Response("text");
+    const response = Response.json("text");
     response.headers.append("set-cookie", "a=1");
     response.headers.append("set-cookie", "b=2");
     const written = withSession(response, true, LINE);
@@ -151,8 +170,8 @@ describe("A4 Set-Cookie", () => {
   });
 
   test.each<[string, () => Response]>([
-    ["a text", () => new Response("text", { status: 201, headers: { "x-a": "1" } })],
-    ["bytes", () => new Response(new TextEncoder().encode("text"))],
+    ["a page", () => new Response("Grüße", { status: 201, headers: HTML })],
+    ["typed bytes", () => new Response(new TextEncoder().encode("text"), { headers: HTML })],
     ["JSON", () => Response.json({ a: 1 })],
     ["a stream", () => new Response(new Blob(["text"]).stream())],
     ["a form", () => new Response(new URLSearchParams({ a: "1" }))],
@@ -171,9 +190,77 @@ describe("A4 Set-Cookie", () => {
     for (const [name, value] of expected.headers) expect(written.headers.get(name)).toBe(value);
     expect(await written.text()).toBe(await expected.text());
   });
+
+  // Bun finds the type as it sends them, and sends them once: a copy would lose it.
+  test.each<[string, () => Response]>([
+    ["a text", () => new Response("Grüße", { status: 201, headers: { "x-a": "1" } })],
+    ["an ASCII text", () => new Response("text")],
+    ["a long text", () => new Response("ü".repeat(1_000_000))],
+    ["bytes", () => new Response(new Uint8Array(1))],
+    ["a blob", () => new Response(new Blob(["text"]))],
+    ["a redirect's text", () => new Response("text", { status: 303, headers: { location: "/" } })],
+  ])("is on the response itself where it has a body without a type: %s", async (_, make) => {
+    const [response, expected] = [make(), make()];
+    const written = withSession(response, true, LINE);
+    expect(written).toBe(response);
+    expect(written.headers.getSetCookie()).toEqual([LINE]);
+    expect(written.status).toBe(expected.status);
+    expect(await written.bytes()).toEqual(await expected.bytes());
+  });
+
+  test("is added once to a response whose session is committed and read again", () => {
+    const written = withSession(new Response("Grüße"), true, LINE);
+    const again = withSession(written, true, undefined);
+    expect(again).toBe(written);
+    expect(again.headers.getSetCookie()).toEqual([LINE]);
+    expect(again.headers.get("vary")).toBe("Cookie");
+  });
 });
 
 describe("a response that is shared", () => {
+  test.each<[string, () => Response]>([
+    ["nothing", () => new Response()],
+    ["null", () => new Response(null)],
+    ["null with a status", () => new Response(null, { status: 401 })],
+    ["null with a type", () => new Response(null, { headers: HTML })],
+    ["an empty text", () => new Response("")],
+    ["an empty text with a type", () => new Response("", { headers: HTML })],
+    ["an empty text with a status", () => new Response("", { status: 404 })],
+    ["no bytes", () => new Response(new Uint8Array())],
+    ["no content", () => new Response(null, { status: 204 })],
+    ["not modified", () => new Response(null, { status: 304 })],
+    ["a redirect", () => Response.redirect("http://localhost/next", 303)],
+    ["a redirect with an empty text", () => new Response("", { status: 303, headers: LOCATION })],
+    ["a subclass", () => new PageResponse(null)],
+  ])("without a body is sent to each with its own line alone: %s", async (_, make) => {
+    const shared = make();
+    using server = Bun.serve({
+      port: 0,
+      routes: {
+        "/fresh": () => make(),
+        "/plain": () => shared,
+        "/read": () => withSession(shared, true, undefined),
+        "/written/:line": ({ params }) => withSession(shared, true, params.line),
+      },
+    });
+    const get = (path: string): Promise<Response> =>
+      fetch(new URL(path, server.url), { redirect: "manual" });
+    for (const line of ["one", "two", "three"]) {
+      const response = await get(`/written/${line}`);
+      expect(response.headers.getSetCookie()).toEqual([line]);
+      expect(seen(response)).toEqual(seen(await get("/fresh")));
+      expect(await response.text()).toBe("");
+    }
+    // Bun 1.4 leaves out the headers of a response that it sends again.
+    for (const path of ["/read", "/plain", "/plain", "/read"]) {
+      const response = await get(path);
+      expect(response.status).toBe(shared.status);
+      expect(response.headers.getSetCookie()).toEqual([]);
+    }
+    expect((await get("/written/four")).headers.getSetCookie()).toEqual(["four"]);
+    expect(shared.headers.has("set-cookie")).toBe(false);
+  });
+
   test("carries each session's line alone, used three times", () => {
     const redirect = new Response(null, { status: 303, headers: { location: "/" } });
     for (const value of ["one", "two", "three"]) {
@@ -207,6 +294,66 @@ test("a stream whose end fails takes nothing else down when its browser goes", a
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", onFailure);
   expect(failures).toEqual([]);
+});
+
+describe("a response of a subclass", () => {
+  test.each<[string, () => PageResponse]>([
+    ["without a body", () => new PageResponse(null, { headers: { "set-cookie": "a=1" } })],
+    ["with a typed body", () => new PageResponse("<p>", { status: 201, headers: HTML })],
+    ["with a stream", () => new PageResponse(new Blob(["text"]).stream())],
+  ])(
+    "is a plain one, read or written, so that its cookies can't remove ours: %s",
+    async (_, make) => {
+      for (const line of [undefined, LINE]) {
+        const [response, expected] = [make(), make()];
+        const touched = withSession(response, true, line);
+        expect(Reflect.getPrototypeOf(touched)).toBe(Response.prototype);
+        expect(touched.status).toBe(expected.status);
+        const lines = line === undefined ? [] : [line];
+        expect(touched.headers.getSetCookie()).toEqual([
+          ...expected.headers.getSetCookie(),
+          ...lines,
+        ]);
+        expect(await touched.text()).toBe(await expected.text());
+      }
+    },
+  );
+
+  test("is itself where a copy would lose its type, read or written", () => {
+    for (const line of [undefined, LINE]) {
+      const response = new PageResponse("Grüße");
+      expect(withSession(response, true, line)).toBe(response);
+    }
+  });
+
+  test("is itself where nobody touched the session", () => {
+    const response = new PageResponse(null);
+    expect(withSession(response, false, undefined)).toBe(response);
+  });
+
+  test("is itself for a reader where a server makes its own kind of Response", () => {
+    const response = new ServerResponse(null);
+    expect(withSession(response, true, undefined)).toBe(response);
+    expect(withSession(response, true, LINE)).not.toBe(response);
+  });
+});
+
+test("a fetched body ends where its browser goes", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stream = new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("more")),
+    cancel: () => resolve(),
+  });
+  using upstream = Bun.serve({ port: 0, fetch: () => new Response(stream) });
+  const written = withSession(await fetch(upstream.url), true, LINE);
+  await written.body?.cancel();
+  expect(await promise).toBeUndefined();
+});
+
+test.each([undefined, LINE])("a network error comes back as it is, with %p", (line) => {
+  const response = Response.error();
+  expect(withSession(response, true, line)).toBe(response);
+  expect([...response.headers]).toEqual([]);
 });
 
 test("immutable headers are copied for a reader's Vary", async () => {
