@@ -1,3 +1,7 @@
-import { runCases } from "./cases.ts";
+import { answer, bodyCases } from "./bodies.ts";
+import { cases, runCases } from "./cases.ts";
+import { serve } from "./serve.ts";
 
-console.log(JSON.stringify(await runCases()));
+const server = await serve(answer);
+console.log(JSON.stringify(await runCases([...cases, ...bodyCases(server.origin)])));
+await server.stop();

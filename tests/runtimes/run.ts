@@ -80,7 +80,7 @@ function send(request: Request): Promise<Response> {
 async function runWorkerd(workerd: string, folder: string): Promise<Result[]> {
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = (
+  services = [(name = "internet", network = (allow = ["local"])), (name = "main", worker = (
     modules = [(name = "worker", esModule = embed "worker.js")],
     compatibilityDate = "2026-11-01",
   ))],
@@ -148,7 +148,9 @@ for (const node of [node20, newestNode]) {
 // Node has SQLite of its own from version 22.5.
 await report("node:sqlite of the newest Node", () => runProgram([newestNode, sqlite], stores));
 const deno = join(bin, "deno");
-await report(`Deno ${await versionOf(deno)}`, () => runProgram([deno, "run", suite], project));
+await report(`Deno ${await versionOf(deno)}`, () =>
+  runProgram([deno, "run", "--allow-net=127.0.0.1", suite], project),
+);
 // The platform's own program: npm's wrapper of it would not hand on its end.
 const platforms = new Bun.Glob("@cloudflare/workerd-*/bin/workerd*");
 for (const workerd of platforms.scanSync({ cwd: join(tools, "node_modules"), absolute: true })) {
