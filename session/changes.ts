@@ -44,6 +44,7 @@ export interface Draft {
 /** Another system's session, ready to become one of ours. */
 export interface Adopted {
   readonly content: Content;
+  /** Who is signed in. */
   readonly subject: string | undefined;
   /** The store's key of its credential; undefined where it has none. */
   readonly key: string | undefined;
@@ -98,7 +99,7 @@ export function createDraft(
     permanent: base.permanent,
     takenFlashes: NO_FLASHES,
     addedFlashes: NO_FLASHES,
-    signedIn: adopted?.subject,
+    signedIn: undefined,
     endedOthersOf: undefined,
     hasNewId: false,
     isDestroyed: false,
@@ -108,6 +109,11 @@ export function createDraft(
     committed: undefined,
     hasReportedLateWrite: false,
   };
+}
+
+/** Who the other system's session says is signed in, unless the request gave that session up. */
+export function adoptedSubject({ adopted, base }: Draft): string | undefined {
+  return base === adopted?.content ? adopted.subject : undefined;
 }
 
 /** Gives up what the request was given, and what it changed so far. */

@@ -1,10 +1,18 @@
-import { type Changes, changesOf, type Draft, hasChanges, isUnused } from "./changes.ts";
+import {
+  adoptedSubject,
+  type Changes,
+  changesOf,
+  type Draft,
+  hasChanges,
+  isUnused,
+} from "./changes.ts";
 import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/header.ts";
 import {
   decide,
   decideRefresh,
   isDue,
   isRecent,
+  isTaken,
   type Plan,
   type Sight,
   type Write,
@@ -46,8 +54,8 @@ export function commitDraft(committer: Committer, draft: Draft): MaybePromise<re
   if (!isStale && adopted === undefined && isUnused(draft)) return NO_LINES;
   const changes = changesOf(draft);
   if (!hasChanges(changes)) {
-    if (adopted !== undefined) return unfailing(() => settle(committer, draft, changes));
-    return isStale ? unfailing(() => refresh(committer, draft, changes)) : NO_LINES;
+    if (adopted !== undefined) return adopt(committer, draft, changes);
+    return isStale ? refresh(committer, draft, changes) : NO_LINES;
   }
   const commit = (): Promise<readonly string[]> => settle(committer, draft, changes);
   return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
@@ -88,23 +96,32 @@ async function settle(
   throw isBusy();
 }
 
-/** Signs again without a change. It gives way to every other request. */
+/** What was only read never fails: its cookie can be signed again another time. */
 async function refresh(
   committer: Committer,
   draft: Draft,
   changes: Changes,
 ): Promise<readonly string[]> {
-  const sight = await look(committer, draft, changes);
-  const lines = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
-  return lines === CONFLICT ? NO_LINES : lines;
-}
-
-/** What was only read never fails: its cookie can be signed another time. */
-async function unfailing(commit: () => Promise<readonly string[]>): Promise<readonly string[]> {
   try {
-    return await commit();
+    const sight = await look(committer, draft, changes);
+    const lines = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
+    return lines === CONFLICT ? NO_LINES : lines;
   } catch (error) {
     if (error instanceof SessionError) return NO_LINES;
+    throw error;
+  }
+}
+
+/** Another system's session that does not fit is no reason to fail a request that did not change it. */
+async function adopt(
+  committer: Committer,
+  draft: Draft,
+  changes: Changes,
+): Promise<readonly string[]> {
+  try {
+    return await settle(committer, draft, changes);
+  } catch (error) {
+    if (error instanceof SessionTooLargeError) return NO_LINES;
     throw error;
   }
 }
@@ -113,18 +130,18 @@ async function unfailing(commit: () => Promise<readonly string[]>): Promise<read
 async function look(
   { settings, store }: Committer,
   draft: Draft,
-  { signedIn, endedOthersOf, isDestroyed }: Changes,
+  { signedIn = adoptedSubject(draft), endedOthersOf, isDestroyed }: Changes,
 ): Promise<Sight> {
   const now = Math.floor(settings.now());
   const newId = (draft.newId ??= randomId());
-  const { id, login } = draft.found?.token.state ?? {};
+  const { id, login, adopted } = draft.found?.token.state ?? {};
   const keyOf = (subject: string): Promise<string> =>
     generationKey(settings.cookie.audience, subject);
   const signedInKey = signedIn === undefined ? undefined : await keyOf(signedIn);
   const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
   const retriedId = draft.attempts.size > 0 ? newId : undefined;
-  const { adopted } = draft;
-  const keys = [id, login?.key, retriedId, signedInKey, othersKey, adopted?.key];
+  const adoptedKey = draft.adopted?.key ?? adopted;
+  const keys = [id, login?.key, retriedId, signedInKey, othersKey, adoptedKey];
   const texts = await getAll(store, keys);
   const found = findAgain(draft, texts);
   const newText = texts.get(newId);
@@ -143,9 +160,27 @@ async function look(
     isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
     signedIn: signedInKey === undefined ? undefined : subjectOf(signedInKey),
     endedOthersOf: othersKey === undefined ? undefined : subjectOf(othersKey),
-    adopted: adopted && { ...adopted, text: texts.get(adopted.key ?? "") },
+    adopted: draft.adopted && { ...draft.adopted, isOver: isOver(draft, signedInKey, texts, now) },
+    adoption:
+      adoptedKey === undefined ? undefined : { key: adoptedKey, text: texts.get(adoptedKey) },
     successor: mayFollow ? await follow(store, found.next) : undefined,
   };
+}
+
+/** Whether an earlier request took the other system's session for good, or ended its subject's. */
+function isOver(
+  { adopted, attempts, signedIn }: Draft,
+  subjectKey: string | undefined,
+  texts: ReadonlyMap<string, string | undefined>,
+  now: number,
+): boolean {
+  const before = (key: string | undefined): string | undefined => {
+    const text = texts.get(key ?? "");
+    return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
+  };
+  const key = adopted?.key;
+  const hasGeneration = signedIn === undefined && before(subjectKey) !== undefined;
+  return hasGeneration || (key !== undefined && isTaken(key, before(key), now));
 }
 
 async function getAll(
@@ -172,7 +207,7 @@ function findAgain(
   const generation = login === undefined ? undefined : texts.get(login.key);
   const before = text !== undefined && attempts.has(text) ? attempts.get(text) : text;
   const isOwn = generation !== undefined && attempts.has(generation);
-  const again = find(found.token, before, isOwn ? undefined : generation);
+  const again = find(found.token, before, isOwn ? attempts.get(generation) : generation);
   if (again.kind === "ended" || text === before) return again;
   // Someone may have been given the version that the lost answer was about.
   const version = Math.max(again.state.version, text === undefined ? 0 : readVersion(id, text));
@@ -196,7 +231,7 @@ async function act(
   committer: Committer,
   draft: Draft,
   { found, now }: Sight,
-  { writes, cookie, isDropped }: Plan,
+  { writes, cookie, forget, isDropped }: Plan,
 ): Promise<readonly string[] | typeof CONFLICT> {
   const { settings } = committer;
   const { onEvent } = settings;
@@ -206,7 +241,6 @@ async function act(
   const isTrimmed = typeof cookie === "object" && cookie.state !== signed?.state;
   if (isDropped || isTrimmed)
     onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
-  const { forget } = draft.adopted ?? {};
   const isSame = forget?.audience === settings.cookie.audience && cookie !== undefined;
   const others = forget === undefined || isSame ? NO_LINES : [deleteCookie(forget)];
   if (signed === undefined) {

@@ -1,10 +1,20 @@
-import { isTaken, writeAdoption } from "./adopt.ts";
 import { type Adopted, apply, type Changes, hasChanges } from "./changes.ts";
+import type { Cookie } from "./cookie/attributes.ts";
 import type { Settings } from "./options.ts";
-import { type Found, type Live, writeGeneration, writeMark } from "./record.ts";
+import {
+  type Found,
+  type Live,
+  readAdoption,
+  writeAdoption,
+  writeGeneration,
+  writeMark,
+} from "./record.ts";
 import { beginTimes, type Login, NOTHING, renewTimes, type State, type Times } from "./state.ts";
 
-/** Seconds for which requests of a session overlap, so that a late answer may undo its end. */
+/**
+ * Seconds for which requests of a session overlap, so that a late answer may undo its end; and in which
+ * the requests of one page may each adopt the same session of another system.
+ */
 const OVERLAP = 60;
 /** Seconds that a record outlives the token beside it: twice the clocks' difference, and a minute. */
 const MARGIN = 120;
@@ -25,12 +35,14 @@ export interface Sight {
   readonly newText: string | undefined;
   /** Whether another request has ended that id since. */
   readonly isNewIdEnded: boolean;
-  /** The generation of the subject that the request signs in. */
+  /** The generation of the subject that the request signs in, or adopts. */
   readonly signedIn: Generation | undefined;
   /** The generation of the subject whose other sessions it ends. */
   readonly endedOthersOf: Generation | undefined;
-  /** The other system's session that the request adopts, and what the store has of its credential. */
-  readonly adopted: (Adopted & { readonly text: string | undefined }) | undefined;
+  /** The other system's session that the request came with, and whether it is too late to adopt it. */
+  readonly adopted: (Adopted & { readonly isOver: boolean }) | undefined;
+  /** What the store has of that session, or of the one that the cookie's session was adopted from. */
+  readonly adoption: { readonly key: string; readonly text: string | undefined } | undefined;
   /** Where a session to be destroyed went on; undefined where it did not. */
   readonly successor: Pick<Write, "key" | "previous"> | undefined;
 }
@@ -47,9 +59,13 @@ export interface Plan {
   readonly writes: readonly Write[];
   /** What the browser gets: a token of a state, a deletion, or nothing. */
   readonly cookie: { readonly state: State } | "delete" | undefined;
+  /** The other system's cookie, to be deleted. */
+  readonly forget: Cookie | undefined;
   /** Whether a change had to be dropped. */
   readonly isDropped: boolean;
 }
+
+const NO_PLAN: Plan = { writes: [], cookie: undefined, forget: undefined, isDropped: false };
 
 /** One compare-and-set: puts a text, or the record of a state, where `previous` was. */
 export interface Write {
@@ -69,23 +85,28 @@ export type Rules = Pick<Settings, "dataIn" | "idleTimeout" | "lifetime">;
  */
 export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
   const { now, found, newId, newText, successor } = sight;
-  const adopted = isAdoptedBefore(sight) ? undefined : sight.adopted;
+  const adopted = sight.adopted?.isOver === false ? sight.adopted : undefined;
   const live = found?.kind === "live" && !isOutlived(found, now) ? found : undefined;
   if (sight.isNewIdEnded || (live === undefined && !mayBegin(sight, changes))) {
-    return { writes: [], cookie: undefined, isDropped: hasChanges(changes) };
+    return { ...NO_PLAN, isDropped: hasChanges(changes) };
   }
   const present = live?.state;
   const before = present ?? adopted?.content ?? NOTHING;
   const { content, isDropped } = apply(changes.keepsRest ? before : NOTHING, changes);
-  const login = loginOf(sight, changes, present?.login);
+  const subject = changes.signedIn ?? (changes.keepsRest ? adopted?.subject : undefined);
+  const login = loginOf(sight, changes, subject, present?.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
-  const keepsId = isKept && present !== undefined && !changes.hasNewId && !changes.isDestroyed;
+  const hasEnded = !isKept || changes.hasNewId || changes.isDestroyed;
+  const { adoption } = sight;
+  const isOpen = adoption !== undefined && !isTaken(adoption.key, adoption.text, now);
+  const keepsId = present !== undefined && !hasEnded;
   const begins = live === undefined || changes.isDestroyed || changes.signedIn !== undefined;
   const state: State = {
     id: keepsId ? present.id : newId,
     version: Math.max(now, (present?.version ?? 0) + 1),
     ...(begins ? beginTimes(now, rules) : renewed(live, now)),
     login,
+    adopted: isOpen && !hasEnded ? adoption.key : undefined,
     ...content,
     unknown: begins ? {} : live.state.unknown,
   };
@@ -94,7 +115,7 @@ export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
   const isDeleted = found !== undefined && (live !== undefined || changes.isDestroyed);
   return {
     writes: [
-      ...adopt(adopted, now),
+      ...(keepsId ? [] : adopt(sight, hasEnded)),
       ...endOthers(sight),
       ...(hasRecord ? [recordOf(state, keepsId ? live?.text : newText, now)] : []),
       ...(found !== undefined && !keepsId && isToMark(found, changes)
@@ -103,6 +124,7 @@ export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
       ...(successor === undefined ? [] : [endSuccessor(successor, sight)]),
     ],
     cookie: isKept ? { state } : isDeleted ? "delete" : undefined,
+    forget: adopted?.forget,
     isDropped,
   };
 }
@@ -119,23 +141,30 @@ function isOutlived({ token, state, text }: Live, now: number): boolean {
  * ran takes its changes with it, and a request that may overlap the end must not send a cookie that
  * replaces the one of a login.
  */
-function mayBegin(sight: Sight, { isDestroyed, signedIn, hasNewId }: Changes): boolean {
-  const { found, wasLive, now } = sight;
-  if (isDestroyed || (signedIn !== undefined && hasNewId)) return true;
-  if (found === undefined) return !isAdoptedBefore(sight);
+function mayBegin(
+  { found, wasLive, adopted, now }: Sight,
+  { isDestroyed, signedIn }: Changes,
+): boolean {
+  if (isDestroyed || signedIn !== undefined) return true;
+  if (found === undefined) return adopted?.isOver !== true;
   return !wasLive && !isRecent(found, now);
 }
 
-/** Whether the other system's session was adopted by an earlier request: then never again. */
-function isAdoptedBefore({ adopted, now }: Sight): boolean {
-  return adopted?.key !== undefined && isTaken(adopted.key, adopted.text, now);
+/** Whether another system's session was adopted too long ago to be adopted once more. */
+export function isTaken(key: string, text: string | undefined, now: number): boolean {
+  const at = readAdoption(key, text);
+  return at !== undefined && now >= at + OVERLAP * 1000;
 }
 
-/** The write that takes the credential, unless another request of the same page took it just now. */
-function adopt(adopted: Sight["adopted"], now: number): readonly Write[] {
-  if (adopted?.key === undefined || adopted.text !== undefined) return [];
-  const { key } = adopted;
-  return [{ key, previous: undefined, next: writeAdoption(key, now), ttl: LONGEST }];
+/**
+ * The write that says that the other system's session is adopted: for the requests of the same page not
+ * for the last time, unless the session that it became has ended or moved.
+ */
+function adopt({ adoption, now }: Sight, hasEnded: boolean): readonly Write[] {
+  if (adoption === undefined) return [];
+  const { key, text } = adoption;
+  if (hasEnded ? isTaken(key, text, now) : text !== undefined) return [];
+  return [{ key, previous: text, next: writeAdoption(key, hasEnded ? 0 : now), ttl: LONGEST }];
 }
 
 /** Whether a request with the ended cookie may overlap the request that ended it. */
@@ -151,18 +180,19 @@ function isToMark(found: Found, { isDestroyed, signedIn }: Changes): boolean {
 
 /** Who is signed in after the request, with the generation that the subject then has. */
 function loginOf(
-  { now, signedIn: subject, newId }: Sight,
-  { signedIn, endedOthersOf, isDestroyed }: Changes,
+  { now, signedIn, newId }: Sight,
+  { endedOthersOf, isDestroyed }: Changes,
+  subject: string | undefined,
   present: Login | undefined,
 ): Login | undefined {
   const kept = isDestroyed ? undefined : present;
   const login =
-    signedIn === undefined || subject === undefined
+    subject === undefined || signedIn === undefined
       ? kept
       : {
-          subject: signedIn,
-          key: subject.key,
-          generation: subject.generation,
+          subject,
+          key: signedIn.key,
+          generation: signedIn.generation,
           authenticatedAt: Math.floor(now / 1000),
         };
   const isRenewed = login !== undefined && login.subject === endedOthersOf;
@@ -206,11 +236,11 @@ function retention({ expiresAt }: Times, now: number): number {
 /** What signing again without a change does: nothing where the session has ended meanwhile. */
 export function decideRefresh({ found, now }: Sight, rules: Rules): Plan {
   if (found?.kind !== "live" || isOutlived(found, now) || !isDue(found, now)) {
-    return { writes: [], cookie: undefined, isDropped: false };
+    return NO_PLAN;
   }
   const state = { ...found.state, ...renewed(found, now) };
   const writes = rules.dataIn === "store" ? [recordOf(state, found.text, now)] : [];
-  return { writes, cookie: { state }, isDropped: false };
+  return { ...NO_PLAN, writes, cookie: { state } };
 }
 
 /** Whether a cookie is to be signed again though nobody changed its session. */

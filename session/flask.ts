@@ -18,6 +18,7 @@
  * @module
  */
 
+import { createCookie } from "./cookie/attributes.ts";
 import { SessionOptionsError } from "./errors.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { Adoptable } from "./options.ts";
@@ -63,8 +64,6 @@ const DEFAULT_MAX_AGE = 31 * 24 * 60 * 60;
 const MAX_INFLATED = 64 * 1024;
 /** The signed part with its payload and time, then a SHA-1 HMAC: 20 bytes are 27 characters. */
 const COOKIE = /^((\.?)([\w-]+)\.([\w-]+))\.([\w-]{27})$/;
-/** RFC 6265bis §4.1.1: a cookie's name is an RFC 9110 token. */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 /** A name and a value of `COOKIE`'s alphabet; no two neighbours overlap, so it runs in linear time. */
 const PAIR = /^[ \t]*([^ \t=]+)[ \t]*=[ \t]*([\w.-]+)[ \t]*$/;
 const HMAC_SHA1 = { name: "HMAC", hash: "SHA-1" };
@@ -95,7 +94,9 @@ export async function readFlaskCookie(
  * a path, the first valid one counts. A wrong option is a `SessionOptionsError`, at once.
  *
  * The cookie's signature is the credential, so a Flask session is adopted once, copies included, and
- * the response that adopts it deletes Flask's cookie.
+ * the response that adopts it deletes Flask's cookie. Flask signs a new cookie whenever a session
+ * changes, and has no way to end the old one: a copy of that is another credential until it is `maxAge`
+ * old.
  *
  * `parse` makes typed data of what Flask had, or refuses it with undefined:
  *
@@ -103,7 +104,7 @@ export async function readFlaskCookie(
  * flaskCookie({
  *   secretKey,
  *   parse: ({ username }) => (typeof username === "string" ? { username } : undefined),
- *   subject: ({ username }) => String(username),
+ *   subject: ({ username }) => (typeof username === "string" ? username : undefined),
  * });
  * ```
  */
@@ -116,23 +117,20 @@ export function flaskCookie(
 export function flaskCookie(
   options: FlaskAdoptOptions & { readonly parse?: (data: FlaskData) => object | undefined },
 ): (headers: Headers) => MaybePromise<Adoptable<object> | undefined> {
-  const { name = "session", path, domain, subject, parse = (data) => data } = options;
-  if (!TOKEN.test(name)) {
-    throw new SessionOptionsError(
-      `Cannot read Flask's cookie: its name must be an RFC 9110 token, got ${JSON.stringify(name)}`,
-    );
-  }
+  const { name = "session", path = "/", domain, subject, parse = (data) => data } = options;
+  // What the response that adopts a session deletes: a wrong attribute would leave it in the browser.
+  createCookie({ name, path, ...(domain !== undefined && { domain }) });
   const read = flaskReader(options);
   async function firstValid(values: readonly string[]): Promise<Adoptable<object> | undefined> {
     for (const value of values) {
       const session = await read(value);
       if (session === undefined) continue;
-      const { _permanent: permanent, _flashes, ...values } = session;
-      const data = parse(values);
+      const { _permanent: permanent, _flashes, ...own } = session;
+      const data = parse(own);
       if (data === undefined) return undefined;
       return {
         data,
-        subject: subject?.(values),
+        subject: subject?.(own),
         permanent: permanent === true,
         credential: value.slice(value.lastIndexOf(".") + 1),
         forget: { name, path, domain },
@@ -186,14 +184,12 @@ function flaskReader(
 
 /** A copy, so that a key's bytes may be wiped or used again. */
 function secretBytes(secret: FlaskKey | undefined): Uint8Array<ArrayBuffer> {
-  const bytes =
-    typeof secret === "string" ? new TextEncoder().encode(secret) : new Uint8Array(secret ?? []);
-  if (bytes.length === 0) {
-    throw new SessionOptionsError(
-      "Cannot read Flask's cookies: a key is missing or empty. Give the app's SECRET_KEY",
-    );
-  }
-  return bytes;
+  const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (bytes instanceof Uint8Array && bytes.length > 0) return new Uint8Array(bytes);
+  throw new SessionOptionsError(
+    "Cannot read Flask's cookies: a key is missing, empty or neither a string nor bytes. " +
+      "Give the app's SECRET_KEY",
+  );
 }
 
 /** itsdangerous' key derivation "hmac" with the salt of Flask's sessions. */

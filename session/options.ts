@@ -36,8 +36,16 @@ export type SessionEvent =
    * `createSessions`.
    */
   | { readonly type: "insecure"; readonly host: string }
-  /** Another system's session was not adopted, and why: it can't be carried, or was adopted before. */
+  /**
+   * Another system's session was not adopted: `adopted-before`; `ended`, by `endAll` or `endOthers`; or the
+   * message of the error that says why a session can't carry it.
+   */
   | { readonly type: "not-adopted"; readonly reason: string }
+  /**
+   * There is no store, so a copy of another system's cookie is adopted again and again. Told by
+   * `createSessions` itself.
+   */
+  | { readonly type: "adopts-copies" }
   /** A change came after the commit, and threw; the first of several. */
   | { readonly type: "late-write"; readonly id: string };
 
@@ -194,7 +202,10 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     fail("store", "must have get and replace, or be null");
   }
   const { dataIn = "cookie", origin = {} } = options;
-  if (origin !== false) validateOrigins(origin);
+  if (origin !== false) {
+    if (!isObject(origin)) fail("origin", `must be an object or false, got ${String(origin)}`);
+    validateOrigins(origin);
+  }
   if (dataIn !== "cookie" && dataIn !== "store") {
     fail("dataIn", `must be "cookie" or "store", got ${JSON.stringify(dataIn)}`);
   }

@@ -27,6 +27,9 @@ export interface OriginOptions {
  */
 export type OriginRefusal = "cross-site" | "other-origin";
 
+/** An option that is written wrong would leave the origins that it names refused, or our own unknown. */
+const NAMES: ReadonlySet<string> = new Set<keyof OriginOptions>(["publicOrigin", "trustedOrigins"]);
+
 /** RFC 9110 §9.2.1, less TRACE: what a page of any site can make a browser send by a mere link. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
@@ -89,10 +92,18 @@ export function refuseOrigin(): Response {
 }
 
 /**
- * Checks the options. Throws `SessionOptionsError` where an origin is not written as a browser writes
- * it, and so could never match.
+ * Checks the options. Throws `SessionOptionsError` for one that does not exist, and where an origin is
+ * not written as a browser writes it, and so could never match.
  */
-export function validateOrigins({ trustedOrigins = [], publicOrigin }: OriginOptions): void {
+export function validateOrigins(options: OriginOptions): void {
+  for (const name of Object.keys(options)) {
+    if (NAMES.has(name)) continue;
+    const names = [...NAMES].join(" and ");
+    throw new SessionOptionsError(
+      `Cannot use option origin.${name}: there is no such option, only ${names}`,
+    );
+  }
+  const { trustedOrigins = [], publicOrigin } = options;
   for (const origin of trustedOrigins) validateOrigin(origin);
   if (publicOrigin !== undefined) validateOrigin(publicOrigin);
 }

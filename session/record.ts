@@ -8,6 +8,7 @@
  * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                      |
  * | a moved mark | `ID moved MILLISECONDS ID`: it goes on under the second id                  |
  * | a generation | `KEY RANDOM MILLISECONDS`: sessions of another generation ended then        |
+ * | an adoption  | `KEY MILLISECONDS`: another system's session was adopted then; 0 once over  |
  *
  * @module
  */
@@ -49,6 +50,7 @@ const RECORD_LIMIT = 1024 * 1024;
 
 const VERSION = /^(\d+(?:\.\d+)?) \{/;
 const GENERATION = /^([\w-]{22}) (\d+)$/;
+const ADOPTION = /^\d+$/;
 const MARK = /^(ended|moved) (\d+) ([\w-]{22})$/;
 
 const encoder = new TextEncoder();
@@ -76,6 +78,11 @@ export function writeMark(id: string, how: "ended" | "moved", at: number, other:
 /** The text of a subject's generation, and since when it has that. */
 export function writeGeneration(key: string, generation: string, at: number): string {
   return `${key} ${generation} ${at}`;
+}
+
+/** The text that says when another system's session was adopted. 0 for one that never is again. */
+export function writeAdoption(key: string, at: number): string {
+  return `${key} ${at}`;
 }
 
 /**
@@ -127,6 +134,13 @@ export function readGeneration(
   if (text === undefined) return undefined;
   const [, generation, at] = GENERATION.exec(withoutKey(key, text)) ?? [];
   return generation === undefined ? failForeign() : { generation, at: Number(at) };
+}
+
+/** Reads an adoption. Throws `SessionStoreError` for anything else. */
+export function readAdoption(key: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const at = withoutKey(key, text);
+  return ADOPTION.test(at) ? Number(at) : failForeign();
 }
 
 /** Reads a record's version, or when its mark was made. Throws `SessionStoreError` for another key. */

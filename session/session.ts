@@ -1,5 +1,6 @@
 import {
   type Adopted,
+  adoptedSubject,
   addFlash,
   assign,
   changesOf,
@@ -116,14 +117,15 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Who is signed in, by `signIn`: the `sub` claim. */
   get subject(): string | undefined {
-    return this.#touch().signedIn ?? this.#given()?.login?.subject;
+    const draft = this.#touch();
+    return draft.signedIn ?? this.#given()?.login?.subject ?? adoptedSubject(draft);
   }
 
   /** When the subject signed in: the `auth_time` claim. Undefined where nobody is signed in. */
   get authenticatedAt(): Date | undefined {
-    const { signedIn } = this.#touch();
-    const seconds =
-      signedIn === undefined ? this.#given()?.login?.authenticatedAt : this.#times().issuedAt;
+    const draft = this.#touch();
+    const signsIn = (draft.signedIn ?? adoptedSubject(draft)) !== undefined;
+    const seconds = signsIn ? this.#times().issuedAt : this.#given()?.login?.authenticatedAt;
     return seconds === undefined ? undefined : new Date(seconds * 1000);
   }
 

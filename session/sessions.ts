@@ -1,10 +1,10 @@
-import { isTaken, readAdoptable } from "./adopt.ts";
-import { type Adopted, checkSubject } from "./changes.ts";
+import { adoptedFrom } from "./adopt.ts";
+import { checkSubject } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { LONGEST } from "./decide.ts";
 import { cookieValues } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
-import { SessionError, SessionOptionsError, SessionStoreError } from "./errors.ts";
+import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise } from "./maybe.ts";
 import { type Adoptable, checkOptions, type SessionOptions } from "./options.ts";
 import { checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
@@ -34,8 +34,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * Makes a fetch handler of one that takes a session. What `handler` changed is committed when it
    * returns, whatever the response's status; when it throws, nothing is. Where the store is down it
    * answers 503 with `Retry-After`. A request that a page of another site made the browser send, and
-   * that may change something, gets a 403 before its body is read (`checkOrigin`). Of nested handlers of one request the outermost commits. Further
-   * arguments, such as Bun's server, come through.
+   * that may change something, gets a 403 before its body is read (`checkOrigin`). Of nested handlers of
+   * one request the outermost commits. Further arguments, such as Bun's server, come through.
    */
   handler<Incoming extends Request = Request, Rest extends unknown[] = []>(
     handler: SessionHandler<Data, Incoming, Rest>,
@@ -142,42 +142,34 @@ export function createSessions<
     );
   }
 
-  function openVisitor(request: Request): MaybePromise<Session<Data>> {
-    if (adopt === undefined) return createSession<Data>(settings, request);
-    return chain(adopt(request.headers), (foreign) =>
-      foreign === undefined ? createSession(settings, request) : openForeign(request, foreign),
+  /** A visitor's session, or another system's. `reason` says why a cookie of our name is not taken. */
+  function openVisitor(request: Request, reason?: Rejection): MaybePromise<Session<Data>> {
+    return chain(adopt?.(request.headers), (foreign) =>
+      foreign === undefined ? openNew(request, reason) : openForeign(request, foreign),
     );
+  }
+
+  function openNew(request: Request, reason?: Rejection): Session<Data> {
+    if (reason !== undefined) onEvent({ type: "rejected", reason });
+    return createSession(settings, request);
   }
 
   async function openForeign(
     request: Request,
     foreign: Adoptable<ValuesOf<Data>>,
   ): Promise<Session<Data>> {
-    const adopted = await adoptedOf(foreign);
+    const adopted = await adoptedFrom(foreign, store, settings);
     return createSession(settings, request, undefined, adopted);
   }
 
-  async function adoptedOf(foreign: Adoptable<ValuesOf<Data>>): Promise<Adopted | undefined> {
-    try {
-      const adopted = await readAdoptable(foreign, cookie);
-      const [text] = adopted.key === undefined ? [] : await store.get([adopted.key]);
-      if (!isTaken(adopted.key ?? "", text, settings.now())) return adopted;
-      onEvent({ type: "not-adopted", reason: "adopted-before" });
-    } catch (error) {
-      if (!(error instanceof SessionError) || error instanceof SessionStoreError) throw error;
-      onEvent({ type: "not-adopted", reason: error.message });
-    }
-    return undefined;
-  }
-
-  /** A cookie of our name that is no token of ours may be the other system's. */
+  /** A cookie of our name that is not a token of ours may be the other system's. */
   function refuse(
     request: Request,
     values: readonly string[],
     reason: Rejection,
   ): MaybePromise<Session<Data>> {
-    onEvent({ type: "rejected", reason });
-    return values.some(hasOurType) ? createSession(settings, request) : openVisitor(request);
+    const isOurs = values.some(hasOurType);
+    return isOurs ? openNew(request, reason) : openVisitor(request, reason);
   }
 
   /** What the store says of a cookie. */
@@ -228,12 +220,15 @@ export function createSessions<
     });
   }
 
+  if (adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
+
   const { publicOrigin = "" } = settings.origin === false ? {} : settings.origin;
   let isWarned = !cookie.isSecure || publicOrigin.startsWith("https:");
 
   /** Browsers say `Sec-Fetch-Site` where they keep `Secure` cookies: over https and on localhost. */
   function warnWhereInsecure({ url, headers }: Request): void {
     if (isWarned || headers.has("sec-fetch-site") || !url.startsWith("http:")) return;
+    if (!URL.canParse(url)) return;
     const { hostname, host } = new URL(url);
     if (LOOPBACK.test(hostname)) return;
     isWarned = true;

@@ -9,6 +9,8 @@ export interface State extends Times, Content {
   readonly version: number;
   /** Who is signed in. An id has one subject, or none, for all its life. */
   readonly login: Login | undefined;
+  /** The `adopted` claim: the store's key of the other system's session that this one was. */
+  readonly adopted?: string | undefined;
   /** Claims of a later edition, kept as they are. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }

@@ -8,6 +8,7 @@ import {
   readFlaskCookie,
 } from "../session/flask.ts";
 import cookies from "./fixtures/flask/cookies.json" with { type: "json" };
+import { untyped } from "./support/errors.ts";
 
 const DAY = 24 * 60 * 60;
 const NOW = Date.parse("2026-01-05T10:00:00Z");
@@ -119,7 +120,7 @@ describe("keys", () => {
     const secretKey = encoder.encode(options.secretKey);
     const adopt = flaskCookie({ ...options, secretKey });
     secretKey.fill(0);
-    expect(await adopt(requestWith(`session=${cookies.simple}`))).toEqual(admin);
+    expect(await adopt(headersWith(`session=${cookies.simple}`))).toMatchObject({ data: admin });
   });
 });
 
@@ -241,16 +242,16 @@ describe("what is no session of this app is undefined", () => {
   });
 });
 
-function requestWith(cookie: string): Request {
-  return new Request("http://localhost/", { headers: { cookie } });
+function headersWith(cookie: string): Headers {
+  return new Headers({ cookie });
 }
 
 describe("flaskCookie", () => {
   const adopt = flaskCookie(options);
 
   test("answers without a promise where no such cookie came", () => {
-    expect(adopt(new Request("http://localhost/"))).toBeUndefined();
-    expect(adopt(requestWith(`sessions=${cookies.simple}; a=b`))).toBeUndefined();
+    expect(adopt(new Headers())).toBeUndefined();
+    expect(adopt(headersWith(`sessions=${cookies.simple}; a=b`))).toBeUndefined();
   });
 
   test.each([
@@ -269,19 +270,48 @@ describe("flaskCookie", () => {
     ["percent-encoded", `session=${cookies.simple.replaceAll(".", "%2E")}`, undefined],
     ["only forged", `session=${cookies.wrong_key}; session=`, undefined],
   ])("a cookie %s", async (_, header, data) => {
-    expect(await adopt(requestWith(header))).toEqual(data);
+    expect((await adopt(headersWith(header)))?.data).toEqual(data);
+  });
+
+  test("gives the signature as the credential, and the cookie to delete", async () => {
+    expect(await adopt(headersWith(`session=${cookies.permanent}`))).toStrictEqual({
+      data: admin,
+      subject: undefined,
+      permanent: true,
+      credential: "aF8ZdcFE8qGyHAkwVHAdaRQIQPs",
+      forget: { name: "session", path: "/", domain: undefined },
+    });
+    const attributes = { name: "sid", path: "/app", domain: "example.com" };
+    const other = flaskCookie({ ...options, ...attributes });
+    expect(await other(headersWith(`sid=${cookies.simple}`))).toMatchObject({
+      permanent: false,
+      credential: "5ZU6CbbhVShn_upc4h6RV-TaPvE",
+      forget: attributes,
+    });
+  });
+
+  test("says who is signed in as subject does, of the data before parse", async () => {
+    const signedIn = flaskCookie({
+      ...options,
+      parse: () => ({ kept: 1 }),
+      subject: ({ username }) => (typeof username === "string" ? username : undefined),
+    });
+    expect(await signedIn(headersWith(`session=${cookies.flashes}`))).toMatchObject({
+      data: { kept: 1 },
+      subject: "admin",
+    });
+    expect((await signedIn(headersWith(`session=${cookies.markup}`)))?.subject).toBeUndefined();
   });
 
   test("reads the cookie of the name that the app gave it, with any letters a token may have", async () => {
     const named = flaskCookie({ ...options, name: "$x.+*+" });
-    expect(await named(requestWith(`session=${cookies.markup}; $x.+*+=${cookies.simple}`))).toEqual(
-      admin,
-    );
+    const header = `session=${cookies.markup}; $x.+*+=${cookies.simple}`;
+    expect(await named(headersWith(header))).toMatchObject({ data: admin });
   });
 
   test("passes maxAge on", async () => {
     const strict = flaskCookie({ ...options, maxAge: 60, now: ahead(61) });
-    expect(await strict(requestWith(`session=${cookies.simple}`))).toBeUndefined();
+    expect(await strict(headersWith(`session=${cookies.simple}`))).toBeUndefined();
   });
 
   test("gives what parse makes of the data", async () => {
@@ -289,17 +319,16 @@ describe("flaskCookie", () => {
       ...options,
       parse: ({ username }) => (typeof username === "string" ? { name: username } : undefined),
     });
-    const data: { name: string } | undefined = await typed(
-      requestWith(`session=${cookies.simple}`),
-    );
+    const adopted = await typed(headersWith(`session=${cookies.simple}`));
+    const data: { name: string } | undefined = adopted?.data;
     expect(data).toEqual({ name: "admin" });
-    expect(await typed(requestWith(`session=${cookies.markup}`))).toBeUndefined();
-    expect(await typed(requestWith(`session=${cookies.wrong_key}`))).toBeUndefined();
+    expect(await typed(headersWith(`session=${cookies.markup}`))).toBeUndefined();
+    expect(await typed(headersWith(`session=${cookies.wrong_key}`))).toBeUndefined();
   });
 
   test("looks through 8 MB of blanks, which takes for ever where the cost is not linear", () => {
     const blanks = " \t".repeat(2_000_000);
-    expect(adopt(requestWith(`session=${blanks}a${blanks}b`))).toBeUndefined();
+    expect(adopt(headersWith(`session=${blanks}a${blanks}b`))).toBeUndefined();
   });
 });
 
@@ -313,13 +342,25 @@ describe("a wrong option throws at once", () => {
     ["a negative maxAge", { secretKey: "k", maxAge: -1 }],
     ["a fraction of a second", { secretKey: "k", maxAge: 0.5 }],
     ["no number", { secretKey: "k", maxAge: NaN }],
+    ["a number as the key, which would be bytes of zero", { secretKey: untyped(32) }],
+    ["numbers as the key", { secretKey: "k", secretKeyFallbacks: [untyped([1, 2])] }],
   ])("%s", (_, wrong) => {
     expect(() => flaskCookie(wrong)).toThrow(SessionOptionsError);
     expect(() => readFlaskCookie(cookies.simple, wrong)).toThrow(SessionOptionsError);
   });
 
-  test.each(["", "my session", "a;b", "a=b", "sessión"])("the name %p", (name) => {
+  test.each(["", "my session", "a;b", "a=b", "sessión", untyped(5)])("the name %p", (name) => {
     expect(() => flaskCookie({ ...options, name })).toThrow(SessionOptionsError);
+  });
+
+  test.each([
+    { path: "app" },
+    { path: "/; Secure" },
+    { domain: "https://example.com" },
+    { domain: "example.com; Secure" },
+    { name: "__Host-session", domain: "example.com" },
+  ])("%j, of which no cookie could be deleted", (attributes) => {
+    expect(() => flaskCookie({ ...options, ...attributes })).toThrow(SessionOptionsError);
   });
 });
 
@@ -352,9 +393,6 @@ test.skipIf("reason" in fresh)("reads what an installed Flask sends now", async 
   const [pair = ""] = "line" in fresh ? fresh.line.split(";") : [];
   expect(pair).toStartWith("app_session=.");
   const adopt = flaskCookie({ secretKey: "fresh-key", name: "app_session" });
-  expect(await adopt(requestWith(pair))).toStrictEqual({
-    username: "admin",
-    pair: [1, Uint8Array.from([0])],
-    text: "x".repeat(500),
-  });
+  const data = { username: "admin", pair: [1, Uint8Array.from([0])], text: "x".repeat(500) };
+  expect(await adopt(headersWith(pair))).toMatchObject({ data, permanent: true });
 });

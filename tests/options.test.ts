@@ -46,6 +46,10 @@ describe("a wrong option throws at start-up, in one line that names it", () => {
     ["dataIn", "is unknown", { dataIn: "redis" }],
     ["dataIn", "is null", { dataIn: null }],
     ["dataIn", "asks for a store that is not there", { dataIn: "store", store: null }],
+    ["origin", "is true", { origin: true }],
+    ["origin", "is null", { origin: null }],
+    ["origin", "is an origin", { origin: "https://example.org" }],
+    ["origin.trustedOrigin", "is misspelt", { origin: { trustedOrigin: ["https://a.example"] } }],
     ["adopt", "is no function", { adopt: {} }],
     ["adopt", "is null", { adopt: null }],
     ["adopt", "is false", { adopt: false }],
@@ -85,14 +89,16 @@ describe("the defaults", () => {
     expect(settings.cookie).toEqual({
       name: "__Host-Http-session",
       attributes: "; Path=/; HttpOnly; Secure; SameSite=Lax",
+      isSecure: true,
       audience: "__Host-Http-session",
     });
   });
 
-  test("are data in the cookie, a store with 250 ms, the system's clock, and nobody told", () => {
+  test("are data in the cookie, a store with 250 ms, our own origin, the system's clock, and nobody told", () => {
     expect(settings.dataIn).toBe("cookie");
     expect(settings.store).not.toBeNull();
     expect(settings.storeTimeout).toBe(250);
+    expect(settings.origin).toEqual({});
     expect(settings.now).toBe(Date.now);
     expect(settings.secrets).toHaveLength(1);
     settings.onEvent({ type: "ambiguous" });
@@ -101,7 +107,13 @@ describe("the defaults", () => {
   test("are there where an option is undefined", () => {
     const given = { secretKeyFallbacks: undefined, cookie: undefined, lifetime: undefined };
     const others = { idleTimeout: undefined, store: undefined, dataIn: undefined };
-    const rest = { adopt: undefined, onEvent: undefined, now: undefined, storeTimeout: undefined };
+    const rest = {
+      adopt: undefined,
+      origin: undefined,
+      onEvent: undefined,
+      now: undefined,
+      storeTimeout: undefined,
+    };
     const checked = checkOptions(untyped({ secretKey: SECRET, ...given, ...others, ...rest }));
     expect(checked).toMatchObject({ lifetime: 30 * DAY, idleTimeout: 7 * DAY, dataIn: "cookie" });
     expect(checked.store).not.toBeNull();

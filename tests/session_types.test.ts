@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { flaskCookie } from "../session/flask.ts";
 import { createSessions, type Session } from "../session/mod.ts";
 import { errorOf } from "./support/errors.ts";
 import { requestWith } from "./support/requests.ts";
@@ -179,7 +180,7 @@ test("an interface is as good as a type, and no type takes any key", async () =>
 test("createSessions and handler are typed by their options and arguments", async () => {
   const sessions = createSessions<Data>({
     secretKey: SECRET,
-    adopt: () => ({ username: "ann" }),
+    adopt: () => ({ data: { username: "ann" } }),
   });
   const page = sessions.handler(
     (request: Request & { readonly params: { readonly id: string } }, session, port: number) =>
@@ -195,8 +196,20 @@ test("createSessions and handler are typed by their options and arguments", asyn
   createSessions<Data>({
     secretKey: SECRET,
     // @ts-expect-error The value is another one.
-    adopt: () => ({ username: 5 }),
+    adopt: () => ({ data: { username: 5 } }),
   });
+  createSessions<Data>({
+    secretKey: SECRET,
+    // @ts-expect-error The values stand in `data`.
+    adopt: () => ({ username: "ann" }),
+  });
+  createSessions<Data>({
+    secretKey: SECRET,
+    adopt: flaskCookie({ secretKey: "flask", parse: () => ({ username: "ann" }) }),
+  });
+  createSessions({ secretKey: SECRET, adopt: flaskCookie({ secretKey: "flask" }) });
+  // @ts-expect-error It can only be left out.
+  sessions.handler(() => new Response(), { origin: true });
   // @ts-expect-error It may be undefined, but not left out.
   expect(() => createSessions({})).toThrow();
   // @ts-expect-error There is no such option.

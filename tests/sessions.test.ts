@@ -204,29 +204,6 @@ describe("G7 a session whose key became a fallback", () => {
   });
 });
 
-function adopt(request: Request): { username: string } | undefined {
-  return request.headers.get("cookie")?.includes("old=1") ? { username: "ann" } : undefined;
-}
-
-describe("adopt", () => {
-  test("takes another system's session over, once", async () => {
-    let asked = 0;
-    const { visit } = createApp({ adopt: (request) => (asked++, adopt(request)) });
-    const browser = new Browser();
-    browser.cookie = "old=1";
-    const response = await visit(browser);
-    expect(response.headers.getSetCookie()).toHaveLength(1);
-    expect(await response.json()).toEqual({ username: "ann" });
-    expect((await visit(browser)).headers.getSetCookie()).toEqual([]);
-    expect(asked).toBe(1);
-  });
-
-  test("that gives nothing, or promises it, is as a visitor's", async () => {
-    const { visit } = createApp({ adopt: async () => undefined });
-    expect((await visit(new Browser())).headers.getSetCookie()).toEqual([]);
-  });
-});
-
 /** The cookie that an app with these attributes sets. */
 async function cookieWith(cookie: CookieOptions): Promise<string> {
   const browser = new Browser();

@@ -340,7 +340,9 @@ describe.each(FOREIGN)("%s", (_, foreign) => {
   });
 
   test("from adopt is waited for", async () => {
-    const { visit } = createApp({ adopt: () => foreign(() => ({ username: "ann" })) });
+    const { visit } = createApp({
+      adopt: () => foreign(() => ({ data: { username: "ann" } })),
+    });
     expect(await (await visit(new Browser())).json()).toEqual({ username: "ann" });
   });
 });

@@ -1,47 +1,49 @@
-import { SessionStoreError } from "../errors.ts";
-import { within } from "../maybe.ts";
-import type { Store } from "./store.ts";
+import { SessionOptionsError, SessionStoreError } from "../errors.ts";
+import { checkOptionNames, describe, type Store } from "./store.ts";
 
 /**
- * What `redisStore` asks of a client. `Bun.RedisClient` has it. Others take a line:
+ * What `redisStore` needs of a client. `RedisClient` of Bun has it. Others take a line:
  * `{ send: (command, args) => ioredis.call(command, ...args) }`,
  * `{ send: (command, args) => nodeRedis.sendCommand([command, ...args]) }`.
  */
 export interface RedisCommands {
-  /** Sends one command; rejects with the server's error. */
-  send(command: string, args: string[]): Promise<unknown>;
-  /** Connects again after `close`: for a client that does not recover by itself. */
-  connect?(): Promise<unknown>;
+  /** Sends one command. Rejects with the server's error. */
+  send(command: string, args: string[]): PromiseLike<unknown>;
+  /** Connects again after `close`, for a client that does not recover by itself. */
+  connect?(): PromiseLike<unknown>;
+  /** Ends the connection, and with it every command that waits for an answer. */
   close?(): unknown;
 }
 
 export interface RedisStoreOptions {
-  /** Stands before each key. Default: `madeleine:`. */
-  prefix?: string;
+  /** Stands before each key, so that several apps can share a server. Default: `madeleine:`. */
+  readonly prefix?: string;
 }
 
-// The first argument comes back with the answer, so that a client that mixes answers up is noticed.
-// Sent whole each time: nothing has to be loaded again after a restart of the server.
+// The first argument comes back with the answer, so that a client that mixes up answers is noticed.
+// Each call sends the whole script, so a restarted server has nothing to load.
 const READ = `return {ARGV[1], redis.call("GET", KEYS[1])}`;
 const REPLACE = `
 if redis.call("GET", KEYS[1]) ~= (ARGV[4] or false) then return {ARGV[1], 0} end
 redis.call("SET", KEYS[1], ARGV[2], "EX", ARGV[3])
 return {ARGV[1], 1}`;
 
-/** In milliseconds: one command, less than the 250 ms that a whole request may take. */
-const DEADLINE = 200;
-/** In milliseconds, between two attempts to connect: time enough for one to succeed. */
-const RECONNECT_AFTER = 1000;
+/** In milliseconds: the longest `storeTimeout`, so nobody waits for a later answer. */
+const LONGEST_WAIT = 10_000;
+/** In milliseconds, after an attempt to connect. */
+const PAUSE = 1000;
 
 /**
- * A store in Redis or Valkey, from version 7.0, for any number of instances. It takes the commands
+ * A store in Redis or Valkey, from version 7.0, for any number of instances. It needs the commands
  * EVAL, GET and SET.
  *
- * A command that takes more than 200 ms, an error of the server, and an answer to another command
- * are `SessionStoreError`. Where the connection failed, a client with `close` and `connect` is
- * connected again, at most once a second: Bun's gives up for ever after `maxRetries`, or once a
- * server took longer than `connectionTimeout`. That rejects all its commands, so give the store a
- * client of its own. Open it so, because by default commands queue up while there is no connection:
+ * An error of the server or the client, and an answer to another command, are `SessionStoreError`,
+ * with the `cause`. How long a request waits is the `storeTimeout` of `createSessions`; the store
+ * itself sets no limit to a slow server. After a failed connection, or 10 s without an answer, it
+ * calls the client's `close` and `connect`, one attempt at a time and at most one a second, because
+ * Bun's client gives up after `maxRetries` and never notices a silent server. `close` ends all
+ * commands of the client, so give the store a client that nothing else uses. Open it like this,
+ * because by default commands queue while there is no connection:
  *
  * ```ts
  * const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
@@ -49,58 +51,98 @@ const RECONNECT_AFTER = 1000;
  * const store = redisStore(client);
  * ```
  *
- * On the server, `maxmemory-policy noeviction`: an evicted record is a forgotten ending. So is what
- * an asynchronous failover loses, or a restart without `appendonly yes`. Reads have to go to the
- * primary. A call names one key only, which suits a cluster.
+ * A client without `close` and `connect` has to recover by itself, from a silent server too: set
+ * ioredis' `commandTimeout` or node-redis' `socketTimeout`.
+ *
+ * Set the server to `maxmemory-policy noeviction`, because an evicted record is a forgotten ending.
+ * So is what an asynchronous failover loses, or a restart without `appendonly yes`. Reads have to go
+ * to the primary. A call names one key, which suits a cluster.
+ *
+ * Throws `SessionOptionsError` if the client or an option is wrong.
  */
 export function redisStore(client: RedisCommands, options: RedisStoreOptions = {}): Store {
+  checkClient(client);
+  checkOptionNames(options, ["prefix"]);
   const { prefix = "madeleine:" } = options;
+  if (typeof prefix !== "string") {
+    throw new SessionOptionsError(
+      `Cannot make a Redis store: prefix must be a string, got ${describe(prefix)}`,
+    );
+  }
   let calls = 0;
-  let connecting = -Infinity;
+  let nextAttempt = -Infinity; // On the clock of `performance`.
 
-  function reconnect(): void {
-    if (client.connect === undefined || performance.now() - connecting < RECONNECT_AFTER) return;
-    connecting = performance.now();
-    void attempt(() => client.close?.());
-    void attempt(() => client.connect?.());
+  async function reconnect(): Promise<void> {
+    if (client.connect === undefined || performance.now() < nextAttempt) return;
+    nextAttempt = performance.now() + LONGEST_WAIT; // Unless this one ends before.
+    void ignoreErrors(() => client.close?.());
+    await ignoreErrors(() => client.connect?.());
+    nextAttempt = performance.now() + PAUSE;
   }
 
   async function run(script: string, key: string, ...values: string[]): Promise<unknown> {
     const call = `${++calls} ${key}`;
+    const timer = setTimeout(() => void reconnect(), LONGEST_WAIT);
     try {
-      const sent = client.send("EVAL", [script, "1", prefix + key, call, ...values]);
-      const reply = await within(sent, DEADLINE, () => new Error(`No answer in ${DEADLINE} ms`));
+      const reply = await client.send("EVAL", [script, "1", prefix + key, call, ...values]);
       if (!Array.isArray(reply) || reply[0] !== call) throw new Error("Answer to another command");
       return reply[1];
     } catch (error) {
-      if (!isServerError(error)) reconnect();
+      if (!isServerError(error)) void reconnect();
       throw new SessionStoreError("Redis failed", { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   async function read(key: string): Promise<string | undefined> {
     const value = await run(READ, key);
+    if (typeof value === "string") return value;
     if (value === null) return undefined;
-    if (typeof value !== "string") throw new SessionStoreError("Redis answered without a string");
-    return value;
+    throw new SessionStoreError(`Redis gave ${describe(value)}, expected text`);
   }
 
   return {
     get: (keys) => Promise.all(keys.map(read)),
     async replace(key, previous, next, ttl) {
       const expected = previous === undefined ? [] : [previous];
-      return (await run(REPLACE, key, next, String(ttl), ...expected)) === 1;
+      const count = await run(REPLACE, key, next, String(ttl), ...expected);
+      if (count === 1 || count === 0) return count === 1;
+      throw new SessionStoreError(`Redis gave ${describe(count)}, expected 0 or 1`);
     },
   };
 }
 
-/** Bun's code for an error that the server sent: the connection is a good one. */
+function checkClient(client: unknown): void {
+  if (hasMethod(client, "send")) return;
+  let given = describe(client);
+  let line = "redisStore(new RedisClient(url))";
+  if (hasMethod(client, "call")) {
+    given = "a client like that of ioredis";
+    line = "redisStore({ send: (command, args) => client.call(command, ...args) })";
+  } else if (hasMethod(client, "sendCommand")) {
+    given = "a client like that of node-redis";
+    line = "redisStore({ send: (command, args) => client.sendCommand([command, ...args]) })";
+  }
+  throw new SessionOptionsError(
+    "Cannot make a Redis store: expected a client with the method send, such as RedisClient of " +
+      `Bun, got ${given}. Write ${line}`,
+  );
+}
+
+function hasMethod(client: unknown, name: string): boolean {
+  return (
+    typeof client === "object" && client !== null && typeof Reflect.get(client, name) === "function"
+  );
+}
+
+/** Bun's code for an error that the server sent: then the connection works. */
 function isServerError(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_REDIS_SERVER_ERROR";
 }
 
-/** What fails here makes the next call fail too, which says so. */
-async function attempt(action: () => unknown): Promise<void> {
+/** For what makes the next call fail too, which then reports it. */
+async function ignoreErrors(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {}

@@ -1,73 +1,69 @@
-import { SessionStoreError } from "../errors.ts";
-import type { Store } from "./store.ts";
+import { SessionOptionsError, SessionStoreError } from "../errors.ts";
+import { checkOptionNames, checkTable, describe, type Store } from "./store.ts";
 
 /**
- * What `sqliteStore` asks of a handle. `Database` of `bun:sqlite` has it, and `DatabaseSync` of
- * `node:sqlite`, on Node and Deno.
+ * What `sqliteStore` needs of a handle. `Database` of `bun:sqlite` has it, and so has `DatabaseSync`
+ * of `node:sqlite`, on Node and Deno.
  */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
   prepare(sql: string): SqliteStatement;
 }
 
-/** A prepared statement, with its values for the statement's `?`. */
+/** A prepared statement. Its methods take the values of the statement's `?`. */
 export interface SqliteStatement {
-  /** The first row as an object; nothing where there is none. */
-  get(...values: (string | number)[]): unknown;
+  /** All rows, as objects. */
+  all(...values: (string | number)[]): unknown[];
   run(...values: (string | number)[]): { readonly changes: number | bigint };
 }
 
-const TABLE = `
-  CREATE TABLE IF NOT EXISTS madeleine (
-    key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL -- ms since 1970
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS madeleine_expires ON madeleine (expires)`;
+export interface SqliteStoreOptions {
+  /**
+   * The table of the records, so that several apps can share a database. 1 to 48 characters of
+   * `a-z 0-9 _` that do not start with a digit. Default: `madeleine`.
+   */
+  readonly table?: string;
+}
 
-/** In milliseconds: the wait for other writers, less than the 250 ms that a request may take. */
+/** In milliseconds: how long a write waits for another process, which holds up this one too. */
 const BUSY_TIMEOUT = 200;
 
 /**
- * A store in an SQLite file, for the processes of one machine. It makes the table `madeleine` where
- * there is none, and sets the handle to write-ahead logging, to a `busy_timeout` of 200 ms, and to
- * `synchronous = NORMAL`: what it acknowledged survives the end of the process by any signal. To
- * survive a loss of power too, run `PRAGMA synchronous = FULL` on the handle afterwards; each write
- * then waits for the disk.
+ * A store in an SQLite file, for the processes of one machine, from SQLite 3.38. It makes its table
+ * and the index `TABLE_expires` unless they exist. It sets the handle to write-ahead logging, to a
+ * `busy_timeout` of 200 ms, and to `synchronous = NORMAL`: what it acknowledged survives the end of
+ * the process by any signal. To survive a loss of power too, run `PRAGMA synchronous = FULL` on the
+ * handle afterwards; each write then waits for the disk.
  *
- * Each write removes up to two expired rows. `get` and `replace` answer at once, without a promise.
- * They throw `SessionStoreError` where SQLite fails, such as when another process holds the lock:
- * waiting for it holds up this process too, so for 200 ms after a write failed, others fail without
- * waiting. The handle stays yours to close.
+ * `get` and `replace` answer at once, without a promise. Each write removes up to two expired rows.
+ * While another process writes, a write waits for up to 200 ms, and this process does nothing else;
+ * so for 200 ms after a write failed, other writes fail without waiting. Reads never wait.
+ *
+ * Give the store a handle that nothing else uses, because it begins and commits transactions. The
+ * handle stays yours to close.
  *
  * ```ts
  * const store = sqliteStore(new Database("data/sessions.sqlite")); // of bun:sqlite
  * const store = sqliteStore(new DatabaseSync("data/sessions.sqlite")); // of node:sqlite
  * ```
+ *
+ * Throws `SessionOptionsError` if the handle or an option is wrong, and `SessionStoreError` if the
+ * table has other columns than the store needs. Whatever SQLite throws later is the `cause` of a
+ * `SessionStoreError`.
  */
-export function sqliteStore(database: SqliteDatabase): Store {
-  attempt(() => {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = NORMAL");
-    database.exec(TABLE);
+export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOptions = {}): Store {
+  checkHandle(database);
+  checkOptionNames(options, ["table"]);
+  const { table = "madeleine" } = options;
+  checkTable(table);
+  const { select, purge, insert, update, begin, commit, rollback } = attempt(() => {
+    openTable(database, table);
+    return prepareStatements(database, table);
   });
-  const select = database.prepare("SELECT value FROM madeleine WHERE key = ? AND expires > ?");
-  const insert = database.prepare(
-    `INSERT INTO madeleine (key, value, expires) VALUES (?, ?, ?)
-      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
-      WHERE madeleine.expires <= ?`,
-  );
-  const update = database.prepare(
-    "UPDATE madeleine SET value = ?, expires = ? WHERE key = ? AND value = ? AND expires > ?",
-  );
-  const purge = database.prepare(
-    `DELETE FROM madeleine WHERE key IN
-      (SELECT key FROM madeleine WHERE expires <= ? ORDER BY expires LIMIT 2)`,
-  );
-  const [begin, commit, rollback] = [
-    database.prepare("BEGIN IMMEDIATE"),
-    database.prepare("COMMIT"),
-    database.prepare("ROLLBACK"),
-  ];
+
+  function get(keys: readonly string[]): (string | undefined)[] {
+    return select.all(JSON.stringify(keys), Date.now()).map(valueOf);
+  }
 
   function put(key: string, previous: string | undefined, next: string, ttl: number): boolean {
     const now = Date.now();
@@ -87,16 +83,18 @@ export function sqliteStore(database: SqliteDatabase): Store {
       commit.run();
       return isPut;
     } catch (error) {
-      rollback.run();
+      ignoreErrors(() => rollback.run()); // SQLite has rolled back some errors itself.
       throw error;
     }
   }
 
   let failed = -Infinity; // When a write last failed, on the clock of `performance`.
   return {
-    get: (keys) => attempt(() => keys.map((key) => valueOf(select.get(key, Date.now())))),
+    get: (keys) => attempt(() => get(keys)),
     replace(...change) {
-      if (performance.now() - failed < BUSY_TIMEOUT) throw new SessionStoreError("SQLite failed");
+      if (performance.now() - failed < BUSY_TIMEOUT) {
+        throw new SessionStoreError("SQLite failed just now");
+      }
       return attempt(
         () => replace(...change),
         () => (failed = performance.now()),
@@ -105,16 +103,111 @@ export function sqliteStore(database: SqliteDatabase): Store {
   };
 }
 
+function checkHandle(database: unknown): void {
+  if (typeof database === "object" && database !== null) {
+    const hasExec = "exec" in database && typeof database.exec === "function";
+    const hasPrepare = "prepare" in database && typeof database.prepare === "function";
+    if (hasExec && hasPrepare) return;
+  }
+  throw new SessionOptionsError(
+    "Cannot make an SQLite store: expected a Database of bun:sqlite or a DatabaseSync of " +
+      `node:sqlite, got ${describe(database)}. ` +
+      `Write sqliteStore(new Database("data/sessions.sqlite"))`,
+  );
+}
+
+/** Makes the table where there is none, and checks one that was there before. */
+function openTable(database: SqliteDatabase, table: string): void {
+  database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = NORMAL");
+  database.exec(`CREATE TABLE IF NOT EXISTS "${table}" (
+    key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER NOT NULL -- ms since 1970
+  ) STRICT`);
+  checkColumns(database, table);
+  database.exec(`CREATE INDEX IF NOT EXISTS "${table}_expires" ON "${table}" (expires)`);
+}
+
+const COLUMNS = { key: "TEXT", value: "TEXT", expires: "INTEGER" };
+
+/**
+ * A column of another type may change what it is given, and a table that is not STRICT may hold
+ * values of any type. Then records vanish, and ended sessions come back.
+ */
+function checkColumns(database: SqliteDatabase, table: string): void {
+  const typeOf = database.prepare(
+    "SELECT (SELECT type FROM pragma_table_info(?) WHERE name = ?) AS value",
+  );
+  for (const [column, expected] of Object.entries(COLUMNS)) {
+    const type = valueOf(typeOf.all(table, column)[0]);
+    if (type?.toUpperCase() === expected) continue;
+    const state = type === undefined ? "is missing" : `has type ${type}`;
+    throw new SessionStoreError(
+      `column ${column} of table ${table} ${state}, expected ${expected}`,
+    );
+  }
+  const strict = database.prepare("SELECT 1 FROM pragma_table_list(?) WHERE strict").all(table);
+  if (strict.length === 0) {
+    throw new SessionStoreError(`table ${table} is not STRICT, expected CREATE TABLE … STRICT`);
+  }
+}
+
+interface Statements {
+  readonly select: SqliteStatement;
+  readonly purge: SqliteStatement;
+  readonly insert: SqliteStatement;
+  readonly update: SqliteStatement;
+  readonly begin: SqliteStatement;
+  readonly commit: SqliteStatement;
+  readonly rollback: SqliteStatement;
+}
+
+function prepareStatements(database: SqliteDatabase, table: string): Statements {
+  return {
+    // One statement for any number of keys, because each one locks the file anew.
+    select: database.prepare(
+      `SELECT record.value AS value FROM json_each(?) AS asked
+        LEFT JOIN "${table}" AS record ON record.key = asked.value AND record.expires > ?
+        ORDER BY asked.key`,
+    ),
+    purge: database.prepare(
+      `DELETE FROM "${table}" WHERE key IN
+        (SELECT key FROM "${table}" WHERE expires <= ? ORDER BY expires LIMIT 2)`,
+    ),
+    insert: database.prepare(
+      `INSERT INTO "${table}" AS record (key, value, expires) VALUES (?, ?, ?)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
+        WHERE record.expires <= ?`,
+    ),
+    update: database.prepare(
+      `UPDATE "${table}" SET value = ?, expires = ? WHERE key = ? AND value = ? AND expires > ?`,
+    ),
+    begin: database.prepare("BEGIN IMMEDIATE"),
+    commit: database.prepare("COMMIT"),
+    rollback: database.prepare("ROLLBACK"),
+  };
+}
+
 function attempt<T>(action: () => T, onFailure?: () => void): T {
   try {
     return action();
   } catch (error) {
     onFailure?.();
+    if (error instanceof SessionStoreError) throw error;
     throw new SessionStoreError("SQLite failed", { cause: error });
   }
 }
 
+function ignoreErrors(action: () => unknown): void {
+  try {
+    action();
+  } catch {}
+}
+
+/** The text in the column `value` of a row. Undefined for NULL. */
 function valueOf(row: unknown): string | undefined {
-  if (typeof row !== "object" || row === null || !("value" in row)) return undefined;
-  return typeof row.value === "string" ? row.value : undefined;
+  const value = typeof row === "object" && row !== null && "value" in row ? row.value : undefined;
+  if (typeof value === "string") return value;
+  if (value === null) return undefined;
+  throw new SessionStoreError(`SQLite gave ${describe(value)}, expected text`);
 }

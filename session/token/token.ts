@@ -230,10 +230,10 @@ function sizeOf({ text, state }: VerifiedToken): number {
   return bytes;
 }
 
-/** Whether the text claims to be a token of ours: its header has our `typ`. */
+/** Whether the text claims to be a token of ours, well-formed or not: its header has our `typ`. */
 export function hasOurType(text: string): boolean {
-  const header = headerOf(text);
-  const parameters = header === undefined ? undefined : parse(decode(header));
+  const [header = ""] = text.split(".", 1);
+  const parameters = CANONICAL.test(header) ? parse(decode(header)) : undefined;
   return isObject(parameters) && parameters["typ"] === "session+jwt";
 }
 

@@ -1,4 +1,7 @@
-/** Runs the programs of docs/tokens.md: each with many tokens in one process, since starting costs most. */
+/**
+ * Runs the programs of docs/tokens.md, each with many tokens in one process, since starting one takes
+ * most of the time.
+ */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/program.ts";
@@ -85,7 +88,12 @@ export async function runProgram(
 }
 
 function readVerdict(json: unknown): Verdict {
-  const { isTaken, output }: Record<string, unknown> = Object(json);
-  if (typeof isTaken === "boolean" && typeof output === "string") return { isTaken, output };
+  if (isVerdict(json)) return json;
   throw new TypeError(`Cannot read a verdict: got ${JSON.stringify(json)}`);
+}
+
+function isVerdict(json: unknown): json is Verdict {
+  if (typeof json !== "object" || json === null) return false;
+  if (!("isTaken" in json && "output" in json)) return false;
+  return typeof json.isTaken === "boolean" && typeof json.output === "string";
 }

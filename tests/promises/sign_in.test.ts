@@ -380,7 +380,7 @@ describe("a request with the cookie of before a login", () => {
 });
 
 test("another system's login is adopted beside what is no token, and not beside one that is not good", async () => {
-  const app = createApp({ adopt: () => ({ username: "ann" }) });
+  const app = createApp({ adopt: () => ({ data: { username: "ann" } }) });
   expect(await app.look("__Host-Http-session=the-old-session")).toEqual({ username: "ann" });
   const { cookie } = await browserWith(createApp({ secretKey: OTHER_SECRET }), { username: "eve" });
   expect(await app.look(cookie)).toEqual({});

@@ -45,7 +45,11 @@ export interface End {
 /** What the store told of a session at one moment. */
 export interface Look {
   readonly moment: Moment;
-  readonly hasRecord: boolean;
+  /**
+   * Whether the session was over by the clock, so that changes are dropped though nothing ended it:
+   * at its `max`, or where nothing was there long after the cookie's end.
+   */
+  readonly isOutlived: boolean;
   /** What the session held, by the model. */
   readonly contents: Contents;
   /** Whether a value of it was too large for a cookie. */
@@ -80,7 +84,9 @@ export interface Exchange {
   effects: Effects;
   /** When its handler was ready to commit. */
   handled: Moment | undefined;
-  /** When the store took a record or a mark for the cookie's session. */
+  /** What the store took from it for the cookie's session, and whether that was outlived before. */
+  readonly written: Map<string, boolean>;
+  /** When the store last took that. */
   changed: Moment | undefined;
   /** The new id that it gave to the session, and what that held: undefined where it was over. */
   moved: { readonly id: string; readonly base: Contents | undefined } | undefined;
@@ -108,6 +114,7 @@ export function createExchange(
     ...given,
     looks: [],
     generations: new Map(),
+    written: new Map(),
     opened: undefined,
     found: undefined,
     isLive: false,

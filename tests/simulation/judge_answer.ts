@@ -1,8 +1,15 @@
 import { apply, isSame } from "./effects.ts";
-import { clockOf, type Exchange, type Moment, TOLERANCE, type Token } from "./exchange.ts";
+import {
+  clockOf,
+  type End,
+  type Exchange,
+  type Moment,
+  TOLERANCE,
+  type Token,
+} from "./exchange.ts";
 import type { Finding } from "./finding.ts";
 import { LATE } from "./judge.ts";
-import { isHuge, isOutlived, type Model } from "./model.ts";
+import { isHuge, type Model } from "./model.ts";
 
 const SECOND = 1000;
 
@@ -10,11 +17,15 @@ const SECOND = 1000;
 export function* judgeAnswer(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
   if (exchange.failure !== undefined) yield* judgeFailure(exchange, exchange.failure);
   else if (exchange.isLive) yield* judgeLive(model, exchange, now);
-  else yield* judgeNew(exchange, now);
+  else yield* judgeNew(model, exchange, now);
 }
 
 function* judgeFailure(exchange: Exchange, code: string): Iterable<Finding> {
-  const { changed, effects, hadFault, looks, settings } = exchange;
+  const { changed, effects, hadFault, handled, looks, settings } = exchange;
+  if (handled !== undefined && isReader(exchange)) {
+    yield { fault: "failed", text: `it only read, and failed: ${code}` };
+    return;
+  }
   if (code === "ERR_SESSION_STORE" && hadFault) {
     if (changed !== undefined) yield { limit: "unknown", text: "it took effect" };
     return;
@@ -30,13 +41,11 @@ function* judgeFailure(exchange: Exchange, code: string): Iterable<Finding> {
 /** Its session was there when it was opened. */
 function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
   const { changed, cookie, effects, generation, moved, token } = exchange;
-  const isOver =
-    (changed === undefined && (isOutlived(exchange) || isEnded(model, exchange))) ||
-    (effects.endsOthers && exchange.looks.at(-1)?.end !== undefined);
   const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
-  if (isOver) {
+  if (hasEnded(model, exchange)) {
+    const isNewIdEnded = moved !== undefined && model.endOf(moved.id) !== undefined;
     if (changesAnything(exchange)) yield { limit: "raced", text: "its session was over" };
-    if (effects.signedIn !== undefined && !isNewId) {
+    if (effects.signedIn !== undefined && !isNewId && !isNewIdEnded) {
       yield { fault: "lost", text: "it signed in and got no cookie" };
     }
     if (isNewId && effects.signedIn === undefined && !effects.isDestroyed) {
@@ -47,7 +56,7 @@ function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Fin
   if (changed === undefined && changesAnything(exchange)) {
     yield { fault: "lost", text: "its change was not put down" };
   }
-  if (moved !== undefined && !isOutlived(exchange) && (!isNewId || cookie.id !== moved.id)) {
+  if (moved !== undefined && (!isNewId || cookie.id !== moved.id)) {
     yield { fault: "signedOut", text: "its session moved, and it got no cookie" };
   }
   if (effects.endsOthers && generation === undefined) {
@@ -58,8 +67,18 @@ function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Fin
   }
 }
 
-function isEnded(model: Model, { token, looks }: Exchange): boolean {
-  return looks.at(-1)?.end !== undefined || model.endOf(token?.id) !== undefined;
+/** Whether others ended the session, or the id that it moved to, while the request ran. */
+function hasEnded(model: Model, { changed, looks, moved, token }: Exchange): boolean {
+  const last = looks.at(-1);
+  if (last?.end !== undefined || last?.isOutlived === true) return true;
+  if (moved !== undefined) return model.endOf(moved.id) !== undefined;
+  return changed === undefined && model.endOf(token?.id) !== undefined;
+}
+
+function isReader({ effects }: Exchange): boolean {
+  const { set, inside, removed, flashes, isMoved, isDestroyed } = effects;
+  const count = set.size + inside.size + removed.size + flashes.length;
+  return count === 0 && !isMoved && !isDestroyed;
 }
 
 function changesAnything({ effects, looks, number }: Exchange): boolean {
@@ -80,23 +99,29 @@ function isDue(model: Model, exchange: Exchange, now: Moment): boolean {
 }
 
 /** It came without a session that was there. */
-function* judgeNew(exchange: Exchange, now: Moment): Iterable<Finding> {
-  const { cookie, effects, token } = exchange;
+function* judgeNew(model: Model, exchange: Exchange, now: Moment): Iterable<Finding> {
+  const { cookie, effects, moved, token } = exchange;
   const hasContents = apply(new Map(), effects, exchange.number).size > 0;
   const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
   const end = exchange.found?.end;
+  const isNewIdEnded = moved !== undefined && model.endOf(moved.id) !== undefined;
   if (effects.signedIn !== undefined) {
-    if (!isNewId) yield { fault: "lost", text: "it signed in and got no cookie" };
+    if (!isNewId && !isNewIdEnded) yield { fault: "lost", text: "it signed in and got no cookie" };
   } else if (isNewId && !hasContents) {
     yield { fault: "revived", text: "it began a session with nothing in it" };
   } else if (isNewId && end !== undefined && !effects.isDestroyed) {
     const isLate = now.time < end.moment.time + LATE - TOLERANCE;
     if (isLate) yield { fault: "signedOut", text: "it overlapped the end, and got a new session" };
   } else if (!isNewId && hasContents) {
-    const opened = exchange.opened ?? now;
-    const mayBeLate = end !== undefined && opened.time < end.moment.time + LATE + TOLERANCE;
-    if (!mayBeLate) yield { fault: "lost", text: "what it set began no session" };
+    const ends = [end, model.endOf(token?.id)];
+    if (!ends.some((one) => mayBeLate(one, exchange.opened ?? now))) {
+      yield { fault: "lost", text: "what it set began no session" };
+    }
   }
+}
+
+function mayBeLate(end: End | undefined, { time }: Moment): boolean {
+  return end !== undefined && time < end.moment.time + LATE + TOLERANCE;
 }
 
 /** Looks at the times in a new cookie, after the model took the answer in. */

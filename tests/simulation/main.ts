@@ -33,9 +33,12 @@ else {
 async function run(dataIn: DataIn): Promise<void> {
   const tally = createTally();
   for await (const interleaving of interleavings(seed, count, dataIn)) {
+    const before = tally.failures.length;
     addTo(tally, interleaving);
-    const done = interleaving.seed - seed + 1;
     const { length } = tally.failures;
+    for (const failure of tally.failures.slice(before, PRINTED))
+      console.log(`${dataIn}: ${failure}`);
+    const done = interleaving.seed - seed + 1;
     if (done % PROGRESS === 0) console.log(`${dataIn}: ${done} interleavings, ${length} faults`);
   }
   const { faults, limits, failures } = tally;
@@ -43,7 +46,6 @@ async function run(dataIn: DataIn): Promise<void> {
     `data in the ${dataIn}, ${count} interleavings`,
     `  faults: ${counts(faults)}`,
     `  limits: ${counts(limits)}`,
-    ...failures.slice(0, PRINTED),
   ];
   if (count === 1) lines.push(...(await trace(seed, dataIn)));
   console.log(lines.join("\n"));

@@ -24,8 +24,8 @@ export interface SessionModel {
   readonly history: Set<string>;
   /** Marks of values that are too large for a cookie. */
   readonly huge: Set<string>;
-  /** The request whose write the store has. */
-  lastWriter: number;
+  /** Its record or mark in the store; empty before the first. */
+  text: string;
   /** In true milliseconds. */
   lastUse: number;
 }
@@ -48,17 +48,14 @@ export function isHuge({ contents, huge }: SessionModel): boolean {
   return Array.from(contents).some(([key, by]) => huge.has(markOf(key, by)));
 }
 
-/**
- * Whether the session was over by the clock when the request last looked: then its changes are
- * dropped, though nothing ended it.
- */
-export function isOutlived(exchange: Exchange): boolean {
-  const { token, looks } = exchange;
-  const last = looks.at(-1);
-  if (token === undefined || last === undefined) return false;
-  const clock = clockOf(exchange, last.moment);
-  const isForgotten = !last.hasRecord && clock > token.expiresAt * 1000 + GRACE;
-  return isForgotten || clock >= token.endsAt * 1000;
+/** Whether the request last looked so late that its session's mark may have expired. */
+function mayBeForgotten(exchange: Exchange): boolean {
+  const last = exchange.looks.at(-1);
+  return last !== undefined && isLate(exchange, last.moment);
+}
+
+function isLate(exchange: Exchange, moment: Moment): boolean {
+  return clockOf(exchange, moment) > (exchange.token?.expiresAt ?? Infinity) * 1000 + GRACE;
 }
 
 /** What should hold, kept beside the real thing. */
@@ -115,18 +112,22 @@ export class Model {
     for (const [index, key] of keys.entries()) {
       const value = values[index];
       if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[1]);
-      else exchange.looks.push(this.#lookAt(exchange, key, value !== undefined, moment));
+      else exchange.looks.push(this.#lookAt(exchange, key, value, moment));
     }
   }
 
-  #lookAt(exchange: Exchange, id: string, hasRecord: boolean, moment: Moment): Look {
+  #lookAt(exchange: Exchange, id: string, text: string | undefined, moment: Moment): Look {
     const session = this.#sessions.get(id);
     if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
     const { contents, lastUse } = session;
     session.lastUse = moment.time;
-    const end = this.#endByOthers(exchange, id);
+    const isForgotten =
+      exchange.written.get(text ?? "") ?? (text === undefined && isLate(exchange, moment));
+    const isOutlived = isForgotten || clockOf(exchange, moment) >= session.endsAt * 1000;
+    // What ended for a request stays ended for it.
+    const end = exchange.looks.at(-1)?.end ?? this.#endByOthers(exchange, id);
     const holdsHuge = isHuge(session);
-    return { moment, hasRecord, contents, isHuge: holdsHuge, end, usedBefore: lastUse };
+    return { moment, isOutlived, contents, isHuge: holdsHuge, end, usedBefore: lastUse };
   }
 
   /** Why the session is over, but for what an earlier try of the same request left. */
@@ -139,7 +140,7 @@ export class Model {
 
   /** The store took a value: a generation, or from an exchange a record or a mark. */
   replace(
-    { key, next }: Replacement,
+    { key, previous, next }: Replacement,
     moment: Moment,
     exchange: Exchange | undefined,
     effects: Effects,
@@ -157,19 +158,22 @@ export class Model {
       const session = this.session(key);
       if (session === undefined) return;
       if (nextId !== undefined) {
-        const wasLive = exchange.looks.at(-1)?.end === undefined && !isOutlived(exchange);
+        const look = exchange.looks.at(-1);
+        const wasLive = look?.end === undefined && look?.isOutlived !== true;
         exchange.moved = { id: nextId, base: wasLive ? session.contents : undefined };
         this.#end(key, "moved", moment, exchange, nextId);
       } else this.#change(session, exchange, effects, moment);
       exchange.changed = moment;
-      session.lastWriter = exchange.number;
+      const { written } = exchange;
+      written.set(next, written.get(previous ?? "") ?? exchange.looks.at(-1)?.isOutlived === true);
+      session.text = next;
     }
   }
 
   #change(session: SessionModel, exchange: Exchange, effects: Effects, moment: Moment): void {
     const { number: by, changed } = exchange;
     // Its first try took effect, and what others wrote since hides that: its flashes wait twice.
-    const isTwice = changed !== undefined && session.lastWriter !== by;
+    const isTwice = changed !== undefined && !exchange.written.has(session.text);
     const contents = apply(session.contents, effects, by, isTwice);
     if (effects.isDestroyed) this.#end(session.id, "destroyed", moment, exchange);
     else if (contents.size === 0 && session.subject === undefined) {
@@ -199,7 +203,7 @@ export class Model {
     if (!isLive || token === undefined) return;
     if (effects.isDestroyed) {
       // Where the session moved is forgotten with its mark.
-      const ids = isOutlived(exchange) ? [token.id] : this.chainOf(token.id);
+      const ids = mayBeForgotten(exchange) ? [token.id] : this.chainOf(token.id);
       for (const id of ids) {
         const isMissed = id !== moved?.id && this.endOf(id) === undefined;
         if (isMissed) this.#end(id, "destroyed", moment, exchange);
@@ -211,7 +215,7 @@ export class Model {
 
   #begin(exchange: Exchange, cookie: Token, moment: Moment): void {
     const { effects, moved, number, settings, token } = exchange;
-    const isMoved = moved?.id === cookie.id && !isOutlived(exchange);
+    const isMoved = moved?.id === cookie.id && exchange.looks.at(-1)?.isOutlived !== true;
     const base = isMoved ? moved.base : undefined;
     const old = base === undefined ? undefined : this.session(token?.id);
     const subject = effects.signedIn ?? old?.subject;
@@ -225,7 +229,7 @@ export class Model {
       contents: new Map(),
       history: new Set(old?.history),
       huge: new Set(old?.huge),
-      lastWriter: number,
+      text: "",
       lastUse: moment.time,
     };
     put(session, apply(base ?? new Map(), effects, number), number, effects);

@@ -15,6 +15,7 @@ export type Fate =
 /** A replacement that took effect, or found something else. */
 export interface Replacement {
   readonly key: string;
+  readonly previous: string | undefined;
   readonly next: string;
   readonly isReplaced: boolean;
   /** What the caller hears, where it hears anything. */
@@ -80,7 +81,7 @@ export function createStore<Caller>(hooks: StoreHooks<Caller>): Store {
     const isReplaced = read(key) === previous;
     if (isReplaced) entries.set(key, { value: next, until: now() + ttl * 1000 + chooseDelay() });
     const answer = isReplaced && fate !== "repeated";
-    hooks.onReplace(by, { key, next, isReplaced, answer });
+    hooks.onReplace(by, { key, previous, next, isReplaced, answer });
     return answer;
   }
 

@@ -158,7 +158,7 @@ export class World {
       [setUp / 100, "set up"],
       [this.#postponed.length, "postponed"],
     ] as const);
-    this.#time += random.between(0, 5);
+    if (random.percent(50)) this.#time += random.between(1, 10);
     switch (action) {
       case "run":
         return this.#scheduler.step();

@@ -1,11 +1,26 @@
-import { afterAll, describe, expect, spyOn, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { RedisClient, SQL, peek } from "bun";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  jest,
+  setDefaultTimeout,
+  spyOn,
+  test,
+} from "bun:test";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { type Socket, connect, createServer } from "node:net";
-import { RedisClient, SQL } from "bun";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { SessionStoreError } from "../../session/errors.ts";
-import type { Store } from "../../session/stores/store.ts";
 import { postgresStore } from "../../session/stores/postgres.ts";
-import { type RedisCommands, redisStore } from "../../session/stores/redis.ts";
+import { redisStore } from "../../session/stores/redis.ts";
+import { sqliteStore } from "../../session/stores/sqlite.ts";
+import type { Store } from "../../session/stores/store.ts";
 import {
   POSTGRES_URL,
   REDIS_URL,
@@ -16,34 +31,43 @@ import {
   hasRedis,
 } from "../support/store_harness.ts";
 
-/** Fails until the store has found a new connection: the time limit of the test ends a failure. */
+// Only ends a test that waits for ever: far more than any of them takes.
+setDefaultTimeout(30_000);
+
+afterEach(() => {
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+});
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Asks until the store has found a new connection. The time limit of the test ends a failure. */
 async function recovers(store: Store): Promise<void> {
-  while ((await failure(() => store.get(["a"]))) instanceof SessionStoreError) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  while ((await failure(() => store.get(["a"]))) instanceof SessionStoreError) await nextTurn();
   expect(await store.get(["a"])).toEqual([undefined]);
 }
 
-/** A client that answers as told, and counts how often it was connected. */
-function client(send: RedisCommands["send"]): RedisCommands & { connects: number } {
-  return {
-    connects: 0,
-    send,
-    connect() {
-      this.connects += 1;
-      return Promise.reject(new Error("refused"));
-    },
-    close: () => {},
-  };
+/** What the call fails with once the store has waited for as long as it does. */
+async function failureInTheEnd(call: () => unknown): Promise<unknown> {
+  jest.useFakeTimers();
+  const error = failure(call);
+  while (peek.status(error) === "pending") {
+    jest.advanceTimersByTime(10_000);
+    await nextTurn();
+  }
+  jest.useRealTimers();
+  return error;
 }
 
-/** A way to a server, on which the connections there are can be made silent for ever. */
+/** A way to a server that can make the connections of this moment silent for ever. */
 interface SilentProxy extends Disposable {
-  port: number;
+  readonly port: number;
   silence(): void;
 }
 
-async function silentProxy(url: string, defaultPort: number): Promise<SilentProxy> {
+async function startProxy(url: string, defaultPort: number): Promise<SilentProxy> {
   const { hostname, port } = new URL(url);
   const pairs = new Set<readonly [Socket, Socket]>();
   const listener = createServer((socket) => {
@@ -73,181 +97,107 @@ async function silentProxy(url: string, defaultPort: number): Promise<SilentProx
   };
 }
 
-describe("redisStore with a client that", () => {
-  test.each<[string, (args: string[]) => unknown]>([
-    ["about another key", ([, , , call = ""]) => [call.replace(/ .*/, " other"), null]],
-    ["of an earlier call", ([, , , call = ""]) => [call.replace(/^\d+/, "0"), null]],
-    ["without a call", () => null],
-    ["of another kind", ([, , , call]) => [call, { a: 1 }]],
-  ])("gives an answer %s is an error", async (_title, reply) => {
-    const store = redisStore(client((_command, args) => Promise.resolve(reply(args))));
-    expect(await failure(() => store.get(["mine"]))).toBeInstanceOf(SessionStoreError);
-  });
+describe.skipIf(!hasRedis)("Redis", () => {
+  const prefix = `test-${RUN}-faults:`;
+  const admin = new RedisClient(REDIS_URL);
+  afterAll(() => admin.close());
 
-  test.each([
-    ["of one key", 0, "a"],
-    ["of two stores", 1, "b"],
-  ])("swaps two answers %s is an error for both", async (_title, second, key) => {
-    const waiting: ((value: unknown) => void)[] = [];
-    const replies: unknown[] = [];
-    const swapping = client((_command, args) => {
-      replies.unshift([args[3], 1]);
-      const { promise, resolve } = Promise.withResolvers<unknown>();
-      waiting.push(resolve);
-      if (waiting.length === 2) for (const answer of waiting) answer(replies.shift());
-      return promise;
-    });
-    const stores = [redisStore(swapping), redisStore(swapping)];
-    const errors = await Promise.all([
-      failure(() => stores[0]?.replace("a", undefined, "1", 60)),
-      failure(() => stores[second]?.replace(key, undefined, "2", 60)),
-    ]);
-    expect(errors.map((error) => error instanceof SessionStoreError)).toEqual([true, true]);
-  });
-
-  test("never answers is an error, and is connected again", async () => {
-    const silent = client(() => new Promise(() => {}));
-    expect(await failure(() => redisStore(silent).get(["a"]))).toBeInstanceOf(SessionStoreError);
-    expect(silent.connects).toBe(1);
-  });
-
-  test.each<[string, () => unknown]>([
-    ["throws", () => void new URL("no address")],
-    ["rejects", () => Promise.reject(new Error("Cannot close"))],
-  ])("is connected again where its close %s", async (_, close) => {
-    const closed = client(() => Promise.reject(new Error("Connection closed")));
-    closed.close = close;
-    expect(await failure(() => redisStore(closed).get(["a"]))).toBeInstanceOf(SessionStoreError);
-    expect(closed.connects).toBe(1);
-  });
-
-  test("has no connection is connected again, at most once a second", async () => {
-    const clock = spyOn(performance, "now").mockReturnValue(0);
-    const closed = client(() => Promise.reject(new Error("Connection closed")));
-    const store = redisStore(closed);
-    for (const [now, connects] of [
-      [0, 1],
-      [1, 1],
-      [999, 1],
-      [1000, 2],
-      [1999, 2],
-    ] as const) {
-      clock.mockReturnValue(now);
-      expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
-      expect(closed.connects).toBe(connects);
-    }
-    clock.mockRestore();
-  });
-
-  test("passes on an error of the server keeps its connection", async () => {
-    const code = "ERR_REDIS_SERVER_ERROR";
-    const full = client(() => Promise.reject(Object.assign(new Error("OOM"), { code })));
-    const error = await failure(() => redisStore(full).replace("a", undefined, "1", 60));
-    expect(error).toBeInstanceOf(SessionStoreError);
-    expect(full.connects).toBe(0);
-  });
-});
-
-describe.skipIf(!hasRedis)("redisStore", () => {
-  const client = new RedisClient(REDIS_URL);
-  afterAll(() => client.close());
-
-  test("keeps its records under its prefix", async () => {
-    const key = fresh();
-    const [mine, yours] = [`test-${RUN}-mine:`, `test-${RUN}-yours:`];
-    await redisStore(client, { prefix: mine }).replace(key, undefined, "1", 60);
-    expect(await redisStore(client, { prefix: yours }).get([key])).toEqual([undefined]);
-    expect(await client.get(mine + key)).toBe("1");
-    await client.del(mine + key);
-  });
-
-  test("works on after the server forgot its scripts", async () => {
-    const store = redisStore(client, { prefix: `test-${RUN}:` });
+  test("that forgot its scripts works on", async () => {
+    const store = redisStore(admin, { prefix });
     await store.get([fresh()]);
-    await client.send("SCRIPT", ["FLUSH"]);
+    await admin.send("SCRIPT", ["FLUSH"]);
     expect(await store.get([fresh()])).toEqual([undefined]);
   });
 
-  test("connects again to a server that went silent", async () => {
-    using proxy = await silentProxy(REDIS_URL, 6379);
+  test("that holds another kind of value is an error with its cause", async () => {
+    const key = fresh();
+    await admin.send("LPUSH", [prefix + key, "1"]);
+    const error = await failure(() => redisStore(admin, { prefix }).get([key]));
+    expect(error).toBeInstanceOf(SessionStoreError);
+    expect(String(Reflect.get(Object(error), "cause"))).toContain("WRONGTYPE");
+    await admin.del(prefix + key);
+  });
+
+  test("that killed the connection is connected to again", async () => {
+    const client = new RedisClient(REDIS_URL, { enableOfflineQueue: false, autoReconnect: false });
+    await client.connect();
+    const store = redisStore(client, { prefix });
+    await admin.send("CLIENT", ["KILL", "ID", String(await client.send("CLIENT", ["ID"]))]);
+    while (client.connected) await nextTurn();
+    expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
+    await recovers(store);
+    client.close();
+  });
+
+  test("that went silent is connected to again", async () => {
+    using proxy = await startProxy(REDIS_URL, 6379);
     const client = new RedisClient(`redis://127.0.0.1:${proxy.port}`, {
       enableOfflineQueue: false,
     });
     await client.connect();
-    const store = redisStore(client, { prefix: `test-${RUN}:` });
-    for (let i = 0; i < 2; i += 1) {
-      expect(await store.get(["a"])).toEqual([undefined]);
-      proxy.silence();
-      expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
-      await recovers(store);
-    }
+    const store = redisStore(client, { prefix });
+    expect(await store.get(["a"])).toEqual([undefined]);
+    proxy.silence();
+    expect(await failureInTheEnd(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
+    await recovers(store);
     client.close();
   });
 });
 
-describe.skipIf(!hasPostgres)("postgresStore", () => {
+describe.skipIf(!hasPostgres)("PostgreSQL", () => {
   const schema = `test_${RUN}_faults`;
-  const sql = new SQL(POSTGRES_URL, { max: 8, connection: { search_path: schema } });
+  const connection = {
+    search_path: schema,
+    synchronous_commit: "off",
+    application_name: schema,
+  };
+  const sql = new SQL(POSTGRES_URL, { max: 4, connection });
+  const admin = new SQL(POSTGRES_URL, { max: 1, connection: { search_path: schema } });
   const store = postgresStore(sql);
+  beforeAll(async () => {
+    await admin`CREATE SCHEMA ${admin(schema)}`;
+  });
   afterAll(async () => {
-    await sql`DROP SCHEMA ${sql(schema)} CASCADE`;
-    await sql.close();
+    await admin`DROP SCHEMA ${admin(schema)} CASCADE`;
+    await Promise.all([sql.close(), admin.close()]);
   });
 
-  test("fails where the table cannot be made, and tries again at the next call", async () => {
-    expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
-    await sql`CREATE SCHEMA ${sql(schema)}`;
-    expect(await store.get(["a"])).toEqual([undefined]);
+  test("that killed all connections is connected to again, with its records", async () => {
+    const key = fresh();
+    await store.replace(key, undefined, "1", 60);
+    await Promise.all(Array.from({ length: 4 }, async () => await store.get(["a"])));
+    await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE application_name = ${schema}`;
+    await recovers(store);
+    expect(await store.get([key])).toEqual(["1"]);
   });
 
-  test("makes the table once where many instances start at once", async () => {
-    for (let i = 0; i < 5; i += 1) {
-      await sql`DROP TABLE madeleine`;
-      const stores = Array.from({ length: 8 }, () => postgresStore(sql));
-      const results = await Promise.all(stores.map(async (store) => await store.get(["a"])));
-      expect(results).toEqual(stores.map(() => [undefined]));
-    }
-  });
-
-  test("a write does not wait for the expired rows that another one holds", async () => {
-    await store.replace("old", undefined, "1", 60);
-    await sql`UPDATE madeleine SET expires = now()`;
-    await sql.begin(async (transaction) => {
-      await transaction`SELECT FROM madeleine FOR UPDATE`;
-      expect(await store.replace("new", undefined, "1", 60)).toBe(true);
-    });
-  });
-
-  test("a write that waits too long for another one is an error", async () => {
-    await store.replace("held", undefined, "1", 60);
-    await sql.begin(async (transaction) => {
-      await transaction`SELECT FROM madeleine WHERE key = 'held' FOR UPDATE`;
-      const error = await failure(() => store.replace("held", "1", "2", 60));
+  test("whose table was dropped is an error, until the table is there again", async () => {
+    await recovers(store);
+    await admin`ALTER TABLE madeleine RENAME TO elsewhere`;
+    for (const call of [() => store.get(["a"]), () => store.replace("a", undefined, "1", 60)]) {
+      const error = await failure(call);
       expect(error).toBeInstanceOf(SessionStoreError);
-    });
-  });
-
-  test("a pool without a free connection is an error", async () => {
-    const held = await Promise.all(Array.from({ length: 8 }, () => sql.reserve()));
-    expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
-    for (const connection of held) void connection.release();
+      expect(String(Reflect.get(Object(error), "cause"))).toContain("does not exist");
+    }
+    await admin`ALTER TABLE elsewhere RENAME TO madeleine`;
     expect(await store.get(["a"])).toEqual([undefined]);
   });
 
-  test("an answer about another key is an error", async () => {
-    const connection = await sql.reserve();
-    const mixedUp = new Proxy(connection, {
-      apply: () => connection`SELECT ${"another"}::text, NULL`,
-    });
-    const reserve = spyOn(sql, "reserve").mockResolvedValue(mixedUp);
-    expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
-    expect(reserve).toHaveBeenCalled();
-    reserve.mockRestore();
-    await connection.release();
+  test("whose column became bytea under way is an error, not a missing record", async () => {
+    const key = fresh();
+    await store.replace(key, undefined, "1", 60);
+    await admin`ALTER TABLE madeleine ALTER COLUMN value TYPE bytea USING value::bytea`;
+    // On each connection, for those that prepared the statement before and those that did not.
+    const gets = Array.from({ length: 8 }, () => failure(() => store.get([key])));
+    const errors = await Promise.all(gets);
+    await admin`ALTER TABLE madeleine
+      ALTER COLUMN value TYPE text USING convert_from(value, 'UTF8')`;
+    for (const error of errors) expect(error).toBeInstanceOf(SessionStoreError);
   });
 
-  test("loses no connection of the pool for good to a server that went silent", async () => {
-    using proxy = await silentProxy(POSTGRES_URL, 5432);
+  test("that went silent uses up no connection of the pool", async () => {
+    using proxy = await startProxy(POSTGRES_URL, 5432);
     const { username, password, pathname } = new URL(POSTGRES_URL);
     const sql = new SQL({
       adapter: "postgres",
@@ -264,8 +214,86 @@ describe.skipIf(!hasPostgres)("postgresStore", () => {
     for (let i = 0; i < 3; i += 1) {
       await recovers(store);
       proxy.silence();
-      expect(await failure(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
+      expect(await failureInTheEnd(() => store.get(["a"]))).toBeInstanceOf(SessionStoreError);
     }
+    await recovers(store);
     await sql.close({ timeout: 0 });
+  });
+});
+
+describe("SQLite", () => {
+  const files: string[] = [];
+  afterAll(() => Promise.all(files.map((file) => rm(file, { force: true }))));
+
+  function newFile(): string {
+    const file = join(tmpdir(), `madeleine-${RUN}-${fresh()}.sqlite`);
+    files.push(file, `${file}-wal`, `${file}-shm`);
+    return file;
+  }
+
+  test("that is locked fails writes and not reads; only the first write waits", () => {
+    const file = newFile();
+    using database = new Database(file);
+    using locker = new Database(file);
+    const store = sqliteStore(database);
+    void store.replace("a", undefined, "1", 60);
+    locker.run("BEGIN IMMEDIATE");
+    const write = (): unknown => store.replace("a", "1", "2", 60);
+    expect(write).toThrow(SessionStoreError);
+    locker.run("COMMIT");
+    // Within the 200 ms in which writes fail at once: this one did not ask SQLite.
+    expect(write).toThrow("SQLite failed just now");
+    expect(store.get(["a"])).toEqual(["1"]);
+  });
+
+  test("without its table is an error with its cause, until the table is there again", async () => {
+    using database = new Database(newFile());
+    const clock = spyOn(performance, "now").mockReturnValue(0);
+    const store = sqliteStore(database);
+    database.run("ALTER TABLE madeleine RENAME TO elsewhere");
+    for (const call of [() => store.get(["a"]), () => store.replace("a", undefined, "1", 60)]) {
+      const error = await failure(call);
+      expect(error).toBeInstanceOf(SessionStoreError);
+      expect(String(Reflect.get(Object(error), "cause"))).toContain("no such table: madeleine");
+    }
+    database.run("ALTER TABLE elsewhere RENAME TO madeleine");
+    clock.mockReturnValue(200);
+    expect(store.replace("a", undefined, "1", 60)).toBe(true);
+  });
+
+  test("whose value became a BLOB under way is an error, not a missing record", () => {
+    using database = new Database(newFile());
+    const store = sqliteStore(database);
+    database.run("DROP TABLE madeleine");
+    database.run("CREATE TABLE madeleine (key TEXT PRIMARY KEY, value BLOB, expires INTEGER)");
+    database.run("INSERT INTO madeleine VALUES ('a', x'31', 9e15)");
+    expect(() => store.get(["a"])).toThrow(SessionStoreError);
+    expect(() => store.get(["a"])).toThrow("expected text");
+  });
+
+  test("that is full keeps what it had, and its error is the cause", async () => {
+    using database = new Database(newFile());
+    const store = sqliteStore(database);
+    void store.replace("a", undefined, "1", 60);
+    database.run("PRAGMA max_page_count = 20");
+    const error = await failure(() => store.replace("b", undefined, "1".repeat(2 ** 20), 60));
+    expect(error).toBeInstanceOf(SessionStoreError);
+    expect(String(Reflect.get(Object(error), "cause"))).toContain("full");
+    expect(store.get(["a", "b"])).toEqual(["1", undefined]);
+  });
+
+  test("that is closed is an error at once", () => {
+    const database = new Database(newFile());
+    database.close();
+    expect(() => sqliteStore(database)).toThrow(SessionStoreError);
+  });
+
+  test("in the middle of another transaction fails writes", () => {
+    using database = new Database(newFile());
+    const store = sqliteStore(database);
+    database.run("BEGIN");
+    expect(() => store.replace("a", undefined, "1", 60)).toThrow(SessionStoreError);
+    database.run("COMMIT");
+    expect(store.get(["a"])).toEqual([undefined]);
   });
 });

@@ -63,6 +63,7 @@ export const VISIT: Sight = {
   endedOthersOf: undefined,
   successor: undefined,
   adopted: undefined,
+  adoption: undefined,
 };
 
 /** What `look` finds: the session goes on as this state. */

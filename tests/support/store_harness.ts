@@ -13,24 +13,26 @@ import { sqliteStore } from "../../session/stores/sqlite.ts";
 export const REDIS_URL: string = process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379";
 export const POSTGRES_URL: string =
   process.env["POSTGRES_URL"] ?? "postgres://root@127.0.0.1:5432/test";
-/** Parts the things of this run from those of any other. */
+/** Keeps the names of this run apart from those of any other. */
 export const RUN: string = crypto.randomUUID().slice(0, 8);
 
-/** More milliseconds than any record of a test lives. */
-const LONGEST = 366 * 24 * 60 * 60 * 1000;
+/** In milliseconds: more than the longest time to live that a store takes. */
+const LONGEST = 402 * 24 * 60 * 60 * 1000;
 
-/** A store under test, with what only its own server can do. */
+/** A store under test, and what a test needs to ask its server directly. */
 export interface Harness {
   store: Store;
-  /** Another instance of the store with the same records. */
+  /** Another instance with the same records. */
   other: Store;
-  /** The store as a new start finds it, with handles of its own. None where a restart forgets. */
+  /** The store of another app that shares the server, with its own table or prefix. */
+  foreign: Store;
+  /** Opens the store again, as after a restart. Missing where a restart forgets the records. */
   reopen?(): MaybePromise<Store>;
-  /** Makes the record of the key expire now. */
+  /** Makes the key's record expire now. */
   expire(key: string): unknown;
-  /** The seconds that the record of the key has left. Undefined where the store does not tell. */
+  /** The seconds until the key's record expires. Undefined where that cannot be asked. */
   life(key: string): Promise<number | undefined>;
-  /** How many records are kept, expired ones too. Undefined where the store does not tell. */
+  /** The number of records, expired ones too. Undefined where that cannot be asked. */
   count(): Promise<number | undefined>;
   close(): unknown;
 }
@@ -41,6 +43,7 @@ export function memoryHarness(): Harness {
   return {
     store,
     other: store,
+    foreign: memoryStore({ now: () => now }),
     expire: () => (now += LONGEST),
     life: () => Promise.resolve(undefined),
     count: () => Promise.resolve(undefined),
@@ -65,8 +68,10 @@ export function sqliteHarness(): Harness {
   return {
     store,
     other: reopen(),
+    foreign: sqliteStore(database, { table: "another_app" }),
     reopen,
-    expire: (key) => database.run("UPDATE madeleine SET expires = 0 WHERE key = ?", [key]),
+    expire: (key) =>
+      database.run("UPDATE madeleine SET expires = ? WHERE key = ?", [Date.now(), key]),
     life: (key) => Promise.resolve(((expires.get(key)?.expires ?? 0) - Date.now()) / 1000),
     count: () => Promise.resolve(count.get()?.n),
     close: async () => {
@@ -80,7 +85,8 @@ export async function redisHarness(): Promise<Harness> {
   const client = new RedisClient(REDIS_URL);
   const clients = [client];
   const prefix = `test-${RUN}:`;
-  const names = () => client.keys(`${prefix}*`);
+  const foreignPrefix = `test-${RUN}-another-app:`;
+  const names = (prefix: string) => client.keys(`${prefix}*`);
   const reopen = async (): Promise<Store> => {
     const handle = new RedisClient(REDIS_URL);
     clients.push(handle);
@@ -91,12 +97,14 @@ export async function redisHarness(): Promise<Harness> {
   return {
     store: redisStore(client, { prefix }),
     other: await reopen(),
+    foreign: redisStore(client, { prefix: foreignPrefix }),
     reopen,
     expire: (key) => client.send("PEXPIREAT", [prefix + key, "1"]),
     life: async (key) => (await client.pttl(prefix + key)) / 1000,
-    count: async () => (await names()).length,
+    count: async () => (await names(prefix)).length,
     close: async () => {
-      await Promise.all((await names()).map((name) => client.del(name)));
+      const all = [...(await names(prefix)), ...(await names(foreignPrefix))];
+      await Promise.all(all.map((name) => client.del(name)));
       for (const client of clients) client.close();
     },
   };
@@ -104,7 +112,7 @@ export async function redisHarness(): Promise<Harness> {
 
 export async function postgresHarness(): Promise<Harness> {
   const schema = `test_${RUN}`;
-  // No test asks for what survives a loss of power, and to wait for the disk takes most of the time.
+  // No test cuts the power, and waiting for the disk would take most of the time.
   const connection = { search_path: schema, synchronous_commit: "off" };
   const options = { max: 4, connectionTimeout: 1, connection };
   const sql = new SQL(POSTGRES_URL, options);
@@ -118,6 +126,7 @@ export async function postgresHarness(): Promise<Harness> {
   return {
     store: postgresStore(sql),
     other: reopen(),
+    foreign: postgresStore(sql, { table: "another_app" }),
     reopen,
     expire: (key) => sql`UPDATE madeleine SET expires = now() WHERE key = ${key}`,
     life: async (key) => {
@@ -137,8 +146,8 @@ export async function postgresHarness(): Promise<Harness> {
   };
 }
 
-/** True where the server answers; where it doesn't, says that its tests don't run. In CI they must. */
-async function isThere(name: string, ask: () => Promise<unknown>): Promise<boolean> {
+/** True if the server answers. If not, warns that its tests are skipped; in CI it throws. */
+async function answers(name: string, ask: () => Promise<unknown>): Promise<boolean> {
   try {
     await ask();
     return true;
@@ -149,12 +158,12 @@ async function isThere(name: string, ask: () => Promise<unknown>): Promise<boole
   }
 }
 
-export const hasRedis: boolean = await isThere("Redis", async () => {
+export const hasRedis: boolean = await answers("Redis", async () => {
   const client = new RedisClient(REDIS_URL, { connectionTimeout: 1000, maxRetries: 0 });
   await client.connect();
   client.close();
 });
-export const hasPostgres: boolean = await isThere("PostgreSQL", async () => {
+export const hasPostgres: boolean = await answers("PostgreSQL", async () => {
   await using sql = new SQL(POSTGRES_URL, { connectionTimeout: 1 });
   await sql`SELECT 1`;
 });
@@ -162,7 +171,7 @@ export const hasPostgres: boolean = await isThere("PostgreSQL", async () => {
 /** A key that no other test uses. */
 export const fresh = (): string => crypto.randomUUID();
 
-/** What the action throws or rejects with; else what it gives. */
+/** What the action throws or rejects with, or else what it returns. */
 export async function failure(action: () => unknown): Promise<unknown> {
   try {
     return await action();

@@ -23,7 +23,7 @@ export function serveMadeleine(store: Store | null): void {
       "/login": {
         POST: sessions.handler(async (request, session) => {
           const username = await readUsername(request);
-          session.regenerate();
+          session.signIn(username);
           session.set("username", username);
           return redirectHome();
         }),

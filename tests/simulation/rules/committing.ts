@@ -1,0 +1,147 @@
+import type { Mutation } from "./mutation.ts";
+
+/** How a commit looks, signs and writes (design §7, "commit"), and signing again without a change. */
+export const COMMITTING: readonly Mutation[] = [
+  {
+    rule: "Replace what was looked at",
+    how: "replace what is there",
+    file: "commit.ts",
+    find: "if (!(await store.replace(key, previous, text, ttl))) return false;",
+    replace: "await store.replace(key, (await store.get([key]))[0], text, ttl);",
+    shows: ["lost", "older"],
+  },
+  {
+    rule: "On a conflict again",
+    how: "a conflict is a success",
+    file: "commit.ts",
+    find: "if (!(await store.replace(key, previous, text, ttl))) return false;",
+    replace: "await store.replace(key, previous, text, ttl);",
+    shows: ["lost"],
+  },
+  {
+    rule: "Look again, each time",
+    how: "what open found counts",
+    file: "commit.ts",
+    find: "const again = find(found.token, before, isOwn ? undefined : generation);",
+    replace: "const again = found;",
+    shows: ["lost", "older", "failed"],
+  },
+  {
+    rule: "signIn(): look at the generation of its subject",
+    how: "the login has none",
+    file: "decide.ts",
+    find: "generation: signedIn.generation,",
+    replace: "generation: undefined,",
+    shows: ["signedOut"],
+  },
+  {
+    rule: "A record or mark that the commit itself tried to put is its own",
+    how: "it is another's",
+    file: "commit.ts",
+    find: "const before = text !== undefined && attempts.has(text) ? attempts.get(text) : text;",
+    replace: "const before = text;",
+    shows: ["signedOut", "lost", "revived"],
+  },
+  {
+    rule: "… and so is a generation",
+    how: "it is another's",
+    file: "commit.ts",
+    find: "const again = find(found.token, before, isOwn ? undefined : generation);",
+    replace: "const again = find(found.token, before, generation);",
+    shows: ["signedOut", "missedEnd", "lost"],
+  },
+  {
+    rule: "A mark tells whose it is, though two are of the same millisecond",
+    how: "it says the time alone",
+    file: "record.ts",
+    find: "return `${id} ${how} ${at} ${other}`;",
+    replace: 'return `${id} ${how} ${at} ${how === "moved" ? other : "AAAAAAAAAAAAAAAAAAAAAA"}`;',
+    shows: ["missedEnd", "revived"],
+  },
+  {
+    rule: "New ids are kept over all tries",
+    how: "each try makes one",
+    file: "commit.ts",
+    find: "const newId = (draft.newId ??= randomId());",
+    replace: "const newId = (draft.newId = randomId());",
+    shows: { path: "tests/commit.test.ts", title: "under the id that the handler saw" },
+  },
+  {
+    rule: "A new id that a logout ended between two tries is ended",
+    how: "the login goes through",
+    file: "commit.ts",
+    find: "isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),",
+    replace: "isNewIdEnded: false,",
+    shows: { path: "tests/commit.test.ts", title: "a logout between two tries of a login holds" },
+  },
+  {
+    rule: "Sign and check the size before anything is written",
+    how: "afterwards",
+    file: "commit.ts",
+    find: `  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
+  if (!(await putAll(committer, draft, writes, signed?.state))) return CONFLICT;`,
+    replace: `  if (!(await putAll(committer, draft, writes, undefined))) return CONFLICT;
+  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;`,
+    shows: ["failed"],
+  },
+  {
+    rule: "Commits of one session in one process take turns",
+    how: "they overlap",
+    file: "commit.ts",
+    find: "before === undefined ? commit() :",
+    replace: "before === undefined || before !== undefined ? commit() :",
+    shows: { path: "tests/commit.test.ts", title: "so that none of them conflicts with another" },
+  },
+  {
+    rule: "Signed again after half of the window",
+    how: "never",
+    file: "decide.ts",
+    find: "return isHalfGone && renewTimes(state, now).expiresAt > expiresAt;",
+    replace: "return false;",
+    shows: ["signedOut"],
+  },
+  {
+    rule: "Signed again with a fallback key",
+    how: "never",
+    file: "decide.ts",
+    find: "if (!token.isCurrentKey && seconds - issuedAt > OVERLAP) return true;",
+    replace: "",
+    shows: { path: "tests/decide_times.test.ts", title: "with a fallback key after 60 s" },
+  },
+  {
+    rule: "Signed again: the same version",
+    how: "a higher one",
+    file: "decide.ts",
+    find: "const state = { ...found.state, ...renewed(found, now) };",
+    replace:
+      "const state = { ...found.state, ...renewed(found, now), version: found.state.version + 1 };",
+    shows: { path: "tests/decide_times.test.ts", title: "has the newest state, its version" },
+  },
+  {
+    rule: `Signed again with dataIn "store": the record is put anew, or made`,
+    how: "a token alone",
+    file: "decide.ts",
+    find: `const writes = rules.dataIn === "store" ? [recordOf(state, found.text, now)] : [];`,
+    replace: "const writes: readonly Write[] = [];",
+    shows: ["signedOut"],
+  },
+  {
+    rule: "Signed again: on a conflict no cookie",
+    how: "a cookie, though another request was faster",
+    file: "commit.ts",
+    find: "return lines === CONFLICT ? NO_LINES : lines;",
+    replace: `if (lines !== CONFLICT) return lines;
+    const { cookie } = decideRefresh(sight, committer.settings);
+    const again = await act(committer, draft, sight, { writes: [], cookie, isDropped: false });
+    return again === CONFLICT ? NO_LINES : again;`,
+    shows: { path: "tests/commit.test.ts", title: "gives way to another request" },
+  },
+  {
+    rule: "What was only read never fails",
+    how: "its failure is the request's",
+    file: "commit.ts",
+    find: "if (error instanceof SessionError) return NO_LINES;",
+    replace: "",
+    shows: ["failed"],
+  },
+];
