@@ -33,6 +33,8 @@ export interface Draft {
   isDestroyed: boolean;
   /** That id, kept over all tries to commit. */
   newId: string | undefined;
+  /** `found`, or what a try to commit found ended: that stays so for the tries after it. */
+  latest: Found | undefined;
   /** What commits tried to put into the store, each text with what was there before. */
   attempts: ReadonlyMap<string, string | undefined>;
   isTouched: boolean;
@@ -104,6 +106,7 @@ export function createDraft(
     hasNewId: false,
     isDestroyed: false,
     newId: undefined,
+    latest: found,
     attempts: NO_ATTEMPTS,
     isTouched: false,
     committed: undefined,

@@ -11,6 +11,7 @@ import {
   decide,
   decideRefresh,
   isDue,
+  isOutlived,
   isRecent,
   isTaken,
   type Plan,
@@ -20,7 +21,15 @@ import {
 import { SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { type MaybePromise, within } from "./maybe.ts";
 import type { Settings } from "./options.ts";
-import { type Found, find, readGeneration, readMark, readVersion, writeRecord } from "./record.ts";
+import {
+  type Found,
+  type Live,
+  find,
+  readGeneration,
+  readMark,
+  readVersion,
+  writeRecord,
+} from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { shortenData, writeClaims, writeData } from "./token/claims.ts";
@@ -144,6 +153,8 @@ async function look(
   const keys = [id, login?.key, retriedId, signedInKey, othersKey, adoptedKey];
   const texts = await getAll(store, keys);
   const found = findAgain(draft, texts);
+  if (found?.kind === "live" && isOutlived(found, now)) draft.latest = endedByTime(found);
+  if (found?.kind === "ended") draft.latest = found;
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
   const mayFollow = isDestroyed && found?.kind === "ended" && (wasLive || isRecent(found, now));
@@ -194,7 +205,7 @@ async function getAll(
 
 /** What the store says now, where what this commit itself tried to put counts as what was before. */
 function findAgain(
-  { found, attempts }: Draft,
+  { latest: found, attempts }: Draft,
   texts: ReadonlyMap<string, string | undefined>,
 ): Found | undefined {
   if (found === undefined) return undefined;
@@ -212,6 +223,10 @@ function findAgain(
   // Someone may have been given the version that the lost answer was about.
   const version = Math.max(again.state.version, text === undefined ? 0 : readVersion(id, text));
   return { ...again, text, state: { ...again.state, version } };
+}
+
+function endedByTime({ token, text }: Live): Found {
+  return { kind: "ended", token, at: undefined, next: undefined, hasMark: false, text };
 }
 
 /** Where a session that moved is now, though it moved again. */

@@ -130,7 +130,7 @@ export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
 }
 
 /** Whether so much time went by that an end of the session may be forgotten by now. */
-function isOutlived({ token, state, text }: Live, now: number): boolean {
+export function isOutlived({ token, state, text }: Live, now: number): boolean {
   const seconds = now / 1000;
   const isForgotten = text === undefined && seconds > token.state.expiresAt + OVERLAP;
   return isForgotten || seconds >= state.endsAt;

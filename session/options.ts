@@ -203,7 +203,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   }
   const { dataIn = "cookie", origin = {} } = options;
   if (origin !== false) {
-    if (!isObject(origin)) fail("origin", `must be an object or false, got ${String(origin)}`);
+    if (!isObject(origin)) fail("origin", `must be an object or false, got a ${typeof origin}`);
     validateOrigins(origin);
   }
   if (dataIn !== "cookie" && dataIn !== "store") {

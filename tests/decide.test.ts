@@ -3,6 +3,8 @@ import type { Plan, Sight } from "../session/decide.ts";
 import { DAY } from "./support/clock.ts";
 import {
   type Act,
+  ADOPTING,
+  adoptedBefore,
   ANN,
   BOB,
   DESTROY,
@@ -30,11 +32,13 @@ import {
   SIGNED,
   signed,
   TAKE,
+  TOO_LATE,
   VISIT,
 } from "./support/sights.ts";
 
 const WITH_FLASH = live({ flashes: [HI] });
 const SIGNED_IN = live({ login: LOGIN });
+const ADOPTED = live({ adopted: "adopted:k" }, { adoption: adoptedBefore(59.999) });
 
 /** What a request does, what was there, and the plan: with the data in the cookie, and in the store. */
 type Row = readonly [title: string, sight: Sight, act: Act, cookie: string, store?: string];
@@ -115,6 +119,86 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       { ...DESTROY, ...SIGN_IN, keepsRest: false },
       "old moved new, token of new",
       "new recorded, old moved new, token of new",
+    ],
+  ],
+  "another system's session": [
+    [
+      "that is only read",
+      ADOPTING,
+      {},
+      "adopted:k, token of new",
+      "adopted:k, new recorded, token of new",
+    ],
+    [
+      "that is changed",
+      ADOPTING,
+      INSIDE,
+      "adopted:k, token of new",
+      "adopted:k, new recorded, token of new",
+    ],
+    [
+      "that another request adopted less than 60 s before",
+      { ...ADOPTING, adoption: adoptedBefore(59.999) },
+      {},
+      "token of new",
+      "new recorded, token of new",
+    ],
+    ["that ends", ADOPTING, DESTROY, "adopted:k 0"],
+    [
+      "that ends though another request adopted it",
+      { ...ADOPTING, adoption: adoptedBefore(0) },
+      DESTROY,
+      "adopted:k 0",
+    ],
+    [
+      "that moves",
+      ADOPTING,
+      REGENERATE,
+      "adopted:k 0, token of new",
+      "adopted:k 0, new recorded, token of new",
+    ],
+    [
+      "that gives way to another subject",
+      ADOPTING,
+      SIGN_IN_BOB,
+      "adopted:k 0, token of new",
+      "adopted:k 0, new recorded, token of new",
+    ],
+    ["that is over", TOO_LATE, {}, ""],
+    ["that is over and changed", TOO_LATE, SET, "dropped"],
+    ["that is over and moves", TOO_LATE, REGENERATE, "dropped"],
+    ["that is over and ends the others", TOO_LATE, END_OTHERS, "dropped"],
+    ["that is over and ends", TOO_LATE, DESTROY, ""],
+    [
+      "that is over where the request signs in",
+      TOO_LATE,
+      SIGN_IN,
+      "token of new",
+      "new recorded, token of new",
+    ],
+  ],
+  "a session that was adopted": [
+    ["and changes", ADOPTED, SET, "old recorded, token of old"],
+    ["and ends less than 60 s later", ADOPTED, DESTROY, "adopted:k 0, old ended, cookie deleted"],
+    ["and loses its last key", ADOPTED, POP, "adopted:k 0, old ended, cookie deleted"],
+    [
+      "and moves",
+      ADOPTED,
+      REGENERATE,
+      "adopted:k 0, old moved new, token of new",
+      "adopted:k 0, new recorded, old moved new, token of new",
+    ],
+    [
+      "and ends 60 s later",
+      { ...ADOPTED, adoption: adoptedBefore(60) },
+      DESTROY,
+      "old ended, cookie deleted",
+    ],
+    [
+      "and ends by destroy() after its subject's generation did",
+      endedByGeneration(0, { adoption: adoptedBefore(1) }),
+      DESTROY,
+      "adopted:k 0, old ended, cookie deleted",
     ],
   ],
   "a new id": [
@@ -241,6 +325,27 @@ describe("an id that ended", () => {
   test("gets its mark in place of its record", () => {
     expect(replaced(planOf(byGeneration, DESTROY))).toEqual(["record"]);
   });
+});
+
+test("another system's session is taken over with its subject, and remembered for 60 s", () => {
+  const plan = planOf(ADOPTING, SET);
+  expect(plan.writes).toMatchObject([{ previous: undefined, ttl: 401 * DAY }]);
+  expect(signed(plan)).toMatchObject({ adopted: "adopted:k", login: { subject: "ann" } });
+  expect([...signed(plan).data]).toEqual([
+    ["cart", `["tea"]`],
+    ["count", "1"],
+  ]);
+  expect(signed(planOf(ADOPTED, SET)).adopted).toBe("adopted:k");
+  for (const act of [REGENERATE, SIGN_IN]) {
+    expect(signed(planOf(ADOPTED, act)).adopted).toBeUndefined();
+  }
+  const later = { ...ADOPTED, adoption: adoptedBefore(60) };
+  expect(signed(planOf(later, SET)).adopted).toBeUndefined();
+});
+
+test("of another system's session that is over signIn() takes over nothing", () => {
+  const { data, login } = signed(planOf(TOO_LATE, { ...SIGN_IN, ...SET }));
+  expect([[...data], login?.subject]).toEqual([[["count", "1"]], "ann"]);
 });
 
 test("destroy() ends what the session has moved to as well", () => {

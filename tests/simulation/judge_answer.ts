@@ -48,7 +48,8 @@ function* judgeLive(model: Model, exchange: Exchange, now: Moment): Iterable<Fin
     if (effects.signedIn !== undefined && !isNewId && !isNewIdEnded) {
       yield { fault: "lost", text: "it signed in and got no cookie" };
     }
-    if (isNewId && effects.signedIn === undefined && !effects.isDestroyed) {
+    const begins = isNewId && cookie.id !== moved?.id;
+    if (begins && effects.signedIn === undefined && !effects.isDestroyed) {
       yield { fault: "revived", text: "it began another session after the end of its own" };
     }
     return;

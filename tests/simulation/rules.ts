@@ -14,7 +14,15 @@ const INTERLEAVINGS = 20_000;
 const TIMEOUT = 600_000;
 /** Rules that are tried at once. */
 const WORKERS = 2;
-const COPIED = ["package.json", "tsconfig.json", "bunfig.toml", "session", "tests"];
+const COPIED = [
+  "package.json",
+  "tsconfig.json",
+  "bunfig.toml",
+  "session",
+  "routes",
+  "server.ts",
+  "tests",
+];
 const LEFT_OUT = /\/tests\/(?:bench|tmp|runtimes|recipes|fuzz|scaling)(?:\/|$)/;
 
 interface Outcome {

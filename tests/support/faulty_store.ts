@@ -16,7 +16,8 @@ export interface Faulty extends Store {
   readonly written: string[];
 }
 
-function faulty(): Faulty {
+/** A memory store that does as it should until it is given faults. */
+export function faulty(): Faulty {
   const inner = memoryStore();
   const store: Faulty = {
     faults: [],

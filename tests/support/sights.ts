@@ -103,6 +103,33 @@ export function endedByGeneration(seconds: number, sight: Partial<Sight> = {}): 
   return { ...VISIT, wasLive: true, found: { ...end, at }, ...sight };
 }
 
+const FOREIGN: Sight["adopted"] = {
+  content: { data: STATE.data, flashes: [], permanent: false },
+  subject: "ann",
+  key: "adopted:k",
+  forget: undefined,
+  isOver: false,
+};
+/** A request with another system's session of ann, which nobody has adopted. */
+export const ADOPTING: Sight = {
+  ...VISIT,
+  adopted: FOREIGN,
+  adoption: { key: "adopted:k", text: undefined },
+  signedIn: { key: "sub:ann", generation: undefined, text: undefined },
+};
+
+/** What the store has of a session that was adopted so many seconds ago. */
+export function adoptedBefore(seconds: number): Sight["adoption"] {
+  return { key: "adopted:k", text: `adopted:k ${NOW - seconds * 1000}` };
+}
+
+/** The same request when an earlier one adopted the session for good. */
+export const TOO_LATE: Sight = {
+  ...ADOPTING,
+  adopted: { ...FOREIGN, isOver: true },
+  adoption: adoptedBefore(60),
+};
+
 /** A row's changes, with what the commit looks at because of them. */
 export interface Act extends Partial<Changes> {
   readonly sight?: Partial<Sight>;
@@ -153,9 +180,12 @@ export function outline({ writes, cookie, isDropped }: Plan): string {
   return words.join(", ");
 }
 
-/** A mark or a generation without its time: `old ended`, `old moved new`, `sub:ann new`. */
+/**
+ * A text without its time: `old ended`, `old moved new`, `sub:ann new`, `adopted:k`; and `adopted:k 0` of
+ * what is never adopted again.
+ */
 function wordOf(text: string): string {
-  return text.replace(/ \d+/, "").replace(/ ended .*/, " ended");
+  return text.replace(/ [1-9]\d*/, "").replace(/ ended .*/, " ended");
 }
 
 /** The state that the browser gets a token of. */

@@ -107,6 +107,24 @@ export const DECIDING: readonly Mutation[] = [
     shows: { path: "tests/decide.test.ts", title: "by a generation gets one from destroy()" },
   },
   {
+    rule: "… and so does one that is over by the clock alone",
+    how: "it gets none",
+    file: "decide.ts",
+    find: `  if (found.kind === "live") return true;
+  return !found.hasMark`,
+    replace: `  if (found.kind === "live") return found.text !== undefined || !isDestroyed;
+  return !found.hasMark`,
+    shows: ["missedEnd"],
+  },
+  {
+    rule: "destroy(): the cookie is deleted",
+    how: "it stays",
+    file: "decide.ts",
+    find: `cookie: isKept ? { state } : isDeleted ? "delete" : undefined,`,
+    replace: "cookie: isKept ? { state } : undefined,",
+    shows: { path: "tests/decide.test.ts", title: "loses its cookie by destroy()" },
+  },
+  {
     rule: "endOthers(): a new generation",
     how: "a new id alone",
     file: "decide.ts",
