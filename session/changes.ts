@@ -31,7 +31,7 @@ export interface Draft {
   hasNewId: boolean;
   /** Whether the session that was given ends, with whatever it moved to. */
   isDestroyed: boolean;
-  /** That id, kept over all tries to commit. */
+  /** The id of a session that begins or moves, the same for all tries to commit. */
   newId: string | undefined;
   /** `found`, or what a try to commit found ended: that stays so for the tries after it. */
   latest: Found | undefined;
@@ -62,8 +62,8 @@ export interface Changes extends Readonly<
   >
 > {
   /**
-   * Each key with its tagged JSON now, undefined where it was removed. One whose value was only
-   * changed inside has the text that the value must still have for that.
+   * The changed keys, each with its new tagged JSON; without `text` the key was removed. `insideOf` is
+   * the JSON of a value that was changed inside without being set: the change holds only on top of it.
    */
   readonly values: ReadonlyMap<string, { readonly text?: string; readonly insideOf?: string }>;
   /** Undefined where the request left it alone. */

@@ -138,7 +138,7 @@ export function createSessions<
     return chain(tokens.verify(first), (token) =>
       typeof token === "string"
         ? refuse(request, values, token)
-        : chain(look(token), (found) => openFound(request, found)),
+        : chain(lookUp(token), (found) => openFound(request, found)),
     );
   }
 
@@ -173,7 +173,7 @@ export function createSessions<
   }
 
   /** What the store says of a cookie. */
-  function look(token: VerifiedToken): MaybePromise<Found> {
+  function lookUp(token: VerifiedToken): MaybePromise<Found> {
     const { id, login } = token.state;
     const keys = login === undefined ? [id] : [id, login.key];
     return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
@@ -196,7 +196,7 @@ export function createSessions<
       const reason = results.find((result) => typeof result === "string");
       return refuse(request, values, reason ?? "malformed");
     }
-    const all = await Promise.all(verified.map(async (token) => look(token)));
+    const all = await Promise.all(verified.map(async (token) => lookUp(token)));
     const live = all.filter(({ kind }) => kind === "live");
     if (new Set(live.map(({ token }) => token.state.id)).size > 1) return refuseAll(request);
     const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);

@@ -107,7 +107,8 @@ describe("endAll()", () => {
     for (const value of [cookies.simple, cookies.permanent, cookies.flashes]) {
       expect(await app.look(flaskUser(value).cookie)).toEqual({});
     }
-    expect(app.events).toEqual(Array(3).fill({ type: "not-adopted", reason: "ended" }));
+    const event = { type: "not-adopted", reason: "ended" } as const;
+    expect(app.events).toEqual([event, event, event]);
     expect(Object.keys(await app.look(flaskUser(cookies.nested).cookie))).toEqual(["cart"]);
   });
 
@@ -121,8 +122,8 @@ describe("endAll()", () => {
   });
 
   test("while the first request runs leaves it nothing to adopt", async () => {
-    const app = flaskHeir();
     for (const act of [() => {}, keep, renew]) {
+      const app = flaskHeir();
       const session = await app.sessions.open(requestWith(flaskUser().cookie));
       await app.sessions.endAll("admin");
       act(session);
@@ -164,7 +165,8 @@ describe("a session that does not fit", () => {
       expect([await other.text(), other.headers.getSetCookie()]).toEqual(["text", []]);
       app.advance(60);
     }
-    expect(app.events.map(({ type }) => type)).toEqual(Array(4).fill("too-large"));
+    const types = app.events.map(({ type }) => type);
+    expect(types).toEqual(["too-large", "too-large", "too-large", "too-large"]);
   });
 
   test.each(LARGE)(
@@ -174,10 +176,9 @@ describe("a session that does not fit", () => {
       const browser = flaskUser(cookies[name]);
       const error = await errorOf(() => app.visit(browser, keep));
       expect(error).toMatchObject({ code: "ERR_SESSION_TOO_LARGE" });
-      await app.visit(browser, (session) => session.clear());
-      expect(await app.look(browser.cookie)).toEqual({});
-      const other = flaskUser(cookies[name]);
-      expect(await app.look(other.cookie)).toEqual({});
+      await app.visit(browser, (session) => session.destroy());
+      expect(browser.cookie).toBe("");
+      expect(await app.look(flaskUser(cookies[name]).cookie)).toEqual({});
     },
   );
 
@@ -219,7 +220,9 @@ describe("a session that does not fit", () => {
   ])("for %s is a visitor's, with an event", async (_, wrong) => {
     const app = createApp({ adopt: () => ({ data: {}, ...wrong }) });
     expect((await app.visit(new Browser())).headers.getSetCookie()).toEqual([]);
-    expect(app.events).toMatchObject([{ type: "not-adopted", reason: /^Cannot / }]);
+    const [event, ...others] = app.events;
+    expect(event?.type === "not-adopted" && event.reason).toStartWith("Cannot ");
+    expect(others).toEqual([]);
   });
 });
 
