@@ -216,8 +216,8 @@ function listen(
 }
 
 /**
- * Stops in order at a signal, and at what nobody caught, of which the log tells; then the process
- * ends with 1. A second signal ends it at once.
+ * Stops the server on a signal or an uncaught error; the error is logged, and the exit code is 1. A
+ * second signal exits at once.
  */
 export function supervise(stop: () => Promise<void>, log: Log): void {
   let signals = 0;

@@ -44,7 +44,7 @@ export interface Committer {
   readonly turns: Map<string, Promise<unknown>>;
 }
 
-/** From here on the application learns that its cookie grows large. In bytes. */
+/** In bytes. A larger cookie is reported as `near-limit`. */
 const NEAR_LIMIT = 3072;
 /** How many ids a late logout follows. */
 const SUCCESSORS = 8;

@@ -137,9 +137,9 @@ export function isOutlived({ token, state, text }: Live, now: number): boolean {
 }
 
 /**
- * Whether a request whose session is not live begins a new one. A session that ended while the request
- * ran takes its changes with it, and a request that may overlap the end must not send a cookie that
- * replaces the one of a login.
+ * Whether a request whose session is not live begins a new one. If the session ended during the
+ * request, the changes are lost with it. A request that may overlap the end must not send a cookie,
+ * because it could replace a login's.
  */
 function mayBegin(
   { found, wasLive, adopted, now }: Sight,

@@ -1,4 +1,4 @@
-/** What can go wrong in a session, as a code that never changes its meaning. */
+/** The codes of this library's errors. A code never changes its meaning. */
 export type SessionErrorCode =
   /** An option of `createSessions` or of a store is missing or wrong. Thrown at start-up. */
   | "ERR_SESSION_OPTIONS"
@@ -36,7 +36,7 @@ export class SessionOptionsError extends SessionError {
 /** A change that came after `commit`, too late to reach the browser. */
 export class SessionCommittedError extends SessionError {
   override readonly name = "SessionCommittedError";
-  /** The key that was to be changed, or what else the call would have changed. */
+  /** The key that the call would have changed, or another name for what it would have changed. */
   readonly key: string;
 
   constructor(action: string, key: string) {

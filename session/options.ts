@@ -9,19 +9,19 @@ import { memoryStore } from "./stores/memory.ts";
 import type { Rejection } from "./token/token.ts";
 
 /**
- * What happened to a session, for logs and alarms. One event at most of a kind for each request,
- * with the session's id at most, never a token or a key.
+ * Something that happened to a session, for logs and alerts. At most one event of each type per
+ * request. It may hold the session's id, never a token or a key.
  */
 export type SessionEvent =
   /** A cookie of our name that was not taken, and why. */
   | { readonly type: "rejected"; readonly reason: Rejection }
-  /** A cookie whose session was ended: a copy from before a logout, say. */
+  /** The cookie's session has ended: it may be a copy from before a logout. */
   | { readonly type: "ended"; readonly id: string }
-  /** A cookie whose session got a new id, by a request that this one overlaps or came after. */
+  /** The cookie's session has a new id, from an earlier or parallel request. */
   | { readonly type: "superseded"; readonly id: string }
   /** Two good cookies of our name, of two sessions: neither was taken. */
   | { readonly type: "ambiguous" }
-  /** A change had no effect, because its session, or the value, had been removed meanwhile. */
+  /** A change was dropped, because meanwhile its session had ended or the value had changed. */
   | { readonly type: "dropped"; readonly id: string }
   /** The cookie takes more than three quarters of what browsers accept. Once a session. */
   | { readonly type: "near-limit"; readonly id: string; readonly bytes: number }
@@ -46,7 +46,7 @@ export type SessionEvent =
    * `createSessions` itself.
    */
   | { readonly type: "adopts-copies" }
-  /** A change came after the commit, and threw; the first of several. */
+  /** A change came after the commit, and threw. Reported once per request. */
   | { readonly type: "late-write"; readonly id: string };
 
 /** Another system's session, as the option `adopt` gives it. */
@@ -57,9 +57,9 @@ export interface Adoptable<Values extends object = Readonly<Record<string, unkno
   /** Whether our cookie outlives the browser. False by default. */
   readonly permanent?: boolean | undefined;
   /**
-   * What identifies the other system's session, such as its signature. A session is adopted once: 60 s
-   * later no copy of its cookie is taken, on any instance. Without a credential, or without a store, a
-   * copy is adopted as long as the other system's signature holds.
+   * What identifies the other system's session, such as its signature. A session is adopted once:
+   * after 60 s, no instance accepts a copy of its cookie. Without a credential, or without a store,
+   * a copy is adopted as long as the other system's signature holds.
    */
   readonly credential?: string | undefined;
   /** The other system's cookie: the response that adopts the session deletes it. */
@@ -97,20 +97,21 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly idleTimeout?: number;
   /**
-   * What makes endings hold, and parallel changes. By default the memory of this process; several
-   * processes, serverless functions and Workers give a store that they share. `null` for none: then
-   * a copy of a cookie is good until it expires, and of parallel changes the last response wins.
+   * Keeps track of ended sessions and of parallel changes. Default: the memory of this process.
+   * Several processes, serverless functions and Workers must share a store. With `null` there is
+   * none: a copied cookie is valid until it expires, and of parallel changes the last response
+   * wins.
    */
   readonly store?: Store | null;
   /**
-   * Milliseconds that each call of the store may take, and after which a commit that others disturb
-   * gives up. 250 by default, at most 10,000. A store in another region needs more.
+   * The time limit in milliseconds, for each call of the store and for all tries of one commit
+   * together. 250 by default, at most 10,000. A store in another region needs more.
    */
   readonly storeTimeout?: number;
   /**
    * Where the data lives. `"cookie"` by default. With `"store"` the cookie holds the claims alone:
-   * the data may be larger than 4 kB, and whoever holds the cookie can't read it. Either may be
-   * switched to the other, and nobody is signed out by it.
+   * the data may be larger than 4 kB, and whoever holds the cookie can't read it. You can switch at
+   * any time without signing anyone out.
    */
   readonly dataIn?: "cookie" | "store";
   /**
@@ -119,13 +120,13 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly origin?: OriginOptions | false;
   /**
-   * Takes over another system's sessions. Asked with the request's headers where no token of ours came;
-   * gives `undefined` where there is nothing to adopt. None by default.
+   * Takes over another system's sessions. Called with the request's headers if no token of ours
+   * came. Return `undefined` if there is nothing to adopt. None by default.
    */
   readonly adopt?: (headers: Headers) => MaybePromise<Adoptable<ValuesOf<Data>> | undefined>;
   /**
-   * Told of what happened. None by default; what it throws goes to the request's error handler. It is
-   * not waited for: an async one has to catch its own errors.
+   * Called with each event. Default: none. What it throws fails the request. It is not awaited, so
+   * an async function has to catch its own errors.
    */
   readonly onEvent?: (event: SessionEvent) => void;
   /** The clock, in milliseconds. `Date.now` by default. */

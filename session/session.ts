@@ -50,8 +50,8 @@ export function createSession<Data extends object>(
  * the handler returns is committed. After that every change throws `SessionCommittedError`, and
  * reading goes on. (A change deep inside a value that comes after the commit cannot be noticed.)
  *
- * The overloads carry the types: what a cookie holds under a key is what a handler of the same app
- * put there, which the signature shows and no check at run time could.
+ * Values are not checked against `Data` at run time: the signature shows that a handler of this app
+ * wrote them.
  */
 export class Session<Data extends object = Record<string, unknown>> {
   readonly #draft: Draft;
@@ -83,7 +83,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.id.slice(0, 12);
   }
 
-  /** Whether the request came without a good session. */
+  /** Whether the request came without a valid session. */
   get isNew(): boolean {
     return this.#touch().found?.kind !== "live";
   }
@@ -93,7 +93,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     return hasChanges(changesOf(this.#touch()));
   }
 
-  /** When the session ends unless it is used before. */
+  /** When the session ends if it is not used before then. */
   get expiresAt(): Date {
     return new Date(this.#times().expiresAt * 1000);
   }
@@ -151,12 +151,15 @@ export class Session<Data extends object = Record<string, unknown>> {
     return values === undefined ? base.data.has(key) : values.has(key);
   }
 
-  /** Sets `key`. Throws `SessionValueError` for what JSON and our tags can't carry, and undefined. */
+  /**
+   * Sets `key`. Throws `SessionValueError` for a value that tagged JSON cannot express, and for
+   * undefined.
+   */
   set<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): void {
     assign(this.#change("set", key), key, value);
   }
 
-  /** Removes `key`. Whether it was there. */
+  /** Removes `key`. Returns whether it was there. */
   delete(key: KeyOf<Data>): boolean {
     return remove(this.#change("delete", key), key);
   }
@@ -191,19 +194,19 @@ export class Session<Data extends object = Record<string, unknown>> {
     for (const [key, value] of Object.entries(values)) assign(draft, key, value);
   }
 
-  /** Removes every key. Flashes, `permanent` and `subject` stay: `destroy` ends them as well. */
+  /** Removes every key. Flashes, `permanent` and `subject` stay; `destroy` removes them too. */
   clear(): void {
     valuesOf(this.#change("clear", "the session")).clear();
   }
 
-  /** The keys, in the order they were first set, but for those that are whole numbers. */
+  /** The keys, in the order they were first set. In later requests, whole numbers come first. */
   keys(): IterableIterator<string> {
     return valuesOf(this.#touch()).keys();
   }
 
   /**
-   * The keys with their values. A session may hold more keys than `Data` has, so their types are
-   * wide: take a value of a known type by `get`.
+   * The keys with their values. A session may hold more keys than `Data` has, so the values are
+   * `unknown`; `get` knows the type of a key.
    */
   entries(): IterableIterator<[string, unknown]> {
     return valuesOf(this.#touch()).entries();
@@ -235,8 +238,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Takes the flashes that wait, or those of one category: the others wait on. After the commit, as
-   * in a streamed body, it gives them and takes nothing, with the event `late-write`.
+   * Removes and returns the waiting flashes, or those of one category. After the commit, for
+   * example in a streamed body, it returns them without removing them and reports `late-write`.
    */
   takeFlashes(category?: string): readonly Flash[] {
     const draft = this.#touch();
@@ -249,9 +252,9 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Signs in: the one call of a login. The session gets a new id and the old one ends, so that an id
-   * that somebody else knew or planted is worth nothing (session fixation). `lifetime` starts now.
-   * What a visitor left is kept, another subject's data is cleared.
+   * Signs a subject in. A login needs no other call. The session gets a new id and the old one
+   * ends, so that an id that somebody else knew or planted is worth nothing (session fixation).
+   * `lifetime` starts now. A visitor's data is kept; another subject's is cleared.
    *
    * Throws `SessionValueError` where `subject` is not a string of at least one character.
    */
@@ -264,7 +267,10 @@ export class Session<Data extends object = Record<string, unknown>> {
     this.#renew(draft);
   }
 
-  /** Gives the same data a new id and ends the old one, everywhere at once. The end does not move. */
+  /**
+   * Gives the same data a new id and ends the old one, everywhere at once. `endsAt` does not
+   * change.
+   */
   regenerate(): void {
     this.#renew(this.#change("regenerate", "the session"));
   }

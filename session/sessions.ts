@@ -31,32 +31,32 @@ export type SessionHandler<
 /** What `createSessions` gives. */
 export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
-   * Makes a fetch handler of one that takes a session. What `handler` changed is committed when it
-   * returns, whatever the response's status; when it throws, nothing is. Where the store is down it
-   * answers 503 with `Retry-After`. A request that a page of another site made the browser send, and
-   * that may change something, gets a 403 before its body is read (`checkOrigin`). Of nested handlers of
-   * one request the outermost commits. Further arguments, such as Bun's server, come through.
+   * Turns a handler that takes a session into a fetch handler. When it returns, its changes are
+   * committed, whatever the response's status; when it throws, none are. Where the store is down it
+   * answers 503 with `Retry-After`. A request that a page of another site made the browser send,
+   * and that may change something, gets a 403 before its body is read (`checkOrigin`). If handlers
+   * are nested, only the outermost commits. Other arguments, such as Bun's server, are passed on.
    */
   handler<Incoming extends Request = Request, Rest extends unknown[] = []>(
     handler: SessionHandler<Data, Incoming, Rest>,
     options?: {
       /**
-       * False for a route that other sites' pages may send to: OpenID's `form_post`, SAML, the return
-       * from a payment, an API with CORS. By default as `createSessions` was told.
+       * False for a route that other sites' pages may send to: OpenID's `form_post`, SAML, the
+       * return from a payment, an API with CORS. Default: the `origin` option of `createSessions`.
        */
       readonly origin?: false;
     },
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
-   * The request's session: the same one however often it is asked for. Whatever a client sent gives
-   * one: an empty, new session where there is no good cookie. Throws or rejects with
-   * `SessionStoreError`, and with what `adopt` and `onEvent` throw.
+   * The request's session; every call for one request gives the same one. A missing or invalid
+   * cookie gives a new, empty session, never an error. Throws or rejects with `SessionStoreError`,
+   * and with what `adopt` and `onEvent` throw.
    */
   open(request: Request): MaybePromise<Session<Data>>;
   /**
-   * Commits what was changed and gives the response for it, a copy where it gets a `Set-Cookie`. From
-   * then on the session is read-only. A second commit puts the same line on another response. After
-   * one that failed the session can be changed and committed again.
+   * Commits what was changed and gives the response for it, a copy where it gets a `Set-Cookie`.
+   * After that, the session is read-only. A second commit puts the same line on another response.
+   * If a commit fails, the session can be changed and committed again.
    */
   commit(session: Session<Data>, response: Response): MaybePromise<Response>;
   /**
@@ -66,8 +66,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    */
   endAll(subject: string): Promise<void>;
   /**
-   * Ends every other session of this session's subject, for a changed password. This one goes on with
-   * its data under a new id. Takes effect when this session is committed. Throws
+   * Ends every other session of this session's subject, for example after a password change. This
+   * session keeps its data and gets a new id. Takes effect when this session is committed. Throws
    * `SessionOptionsError` without a store, and `SessionError` without a subject.
    */
   endOthers(session: Session<Data>): void;

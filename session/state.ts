@@ -86,7 +86,7 @@ export type ValuesOf<Data extends object> = {
   readonly [Key in KeyOf<Data>]?: ValueOf<Data, Key>;
 };
 
-/** A value as a session can carry it: `never` stands where it can't, as for a function or a method. */
+/** A type that a session can carry; `never` in place of what it can't, such as a function. */
 export type Storable<Value> = Value extends Plain
   ? Value
   : Value extends symbol | ((...parameters: never[]) => unknown)

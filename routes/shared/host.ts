@@ -2,8 +2,8 @@
 export type HostRefusal = "no-host" | "several-hosts" | "invalid-host";
 
 /**
- * RFC 9110 §7.2: a name, or an address in its dress, and a port. Of what RFC 3986 §3.2.2 has for
- * names this takes the characters that hosts have, so no comma: Bun joins two lines by one.
+ * RFC 9110 §7.2: a name or an address (IPv6 in brackets), and perhaps a port. Of RFC 3986 §3.2.2's
+ * characters only those of host names: no comma, because Bun joins two `Host` lines with one.
  */
 const HOST = /^(?:[\w.~-]+|\[[\d:.a-f]+\])(?::\d*)?$/i;
 

@@ -11,7 +11,7 @@ const DEADLINE = 1000;
 /** In milliseconds, for the reason: nobody waits for it. */
 const ASK_DEADLINE = 3000;
 
-/** The same store, whose failures are told: each change of its state once, in their order. */
+/** The same store. Reports when it goes down and when it is back, once each and in order. */
 export function watchStore(store: Store, { onDown, onUp }: OutageListener): Store {
   let failed: keyof Store | undefined;
   let told: MaybePromise<void>;

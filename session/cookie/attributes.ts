@@ -1,6 +1,6 @@
 import { SessionOptionsError } from "../errors.ts";
 
-/** The cookie as it is set, refreshed and deleted: always with these attributes and `HttpOnly`. */
+/** The cookie's name and attributes. It is always `HttpOnly`. */
 export interface CookieOptions {
   /**
    * The cookie's name. `__Host-Http-session` where that prefix's rules hold (secure, path `/`, no
@@ -18,7 +18,10 @@ export interface CookieOptions {
    * http://localhost too; Safari does not, so give false while you develop with it.
    */
   readonly secure?: boolean;
-  /** Whether an embedding site gets a jar of its own (CHIPS). False by default; needs `secure`. */
+  /**
+   * Whether each embedding site has its own copy of the cookie (CHIPS). False by default; needs
+   * `secure`.
+   */
   readonly partitioned?: boolean;
 }
 

@@ -11,9 +11,9 @@ export interface Cache<Value> {
 const DEFAULT_LIMITS = { entries: 16_384, bytes: 16 * 1024 * 1024 };
 
 /**
- * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory, text and all. When it
- * is full, what was put first goes first: a look then changes nothing and stays cheap, and a browser
- * whose token went is verified once more.
+ * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory, text and all. When
+ * it is full, the oldest entry goes first, so that `get` changes nothing and stays cheap. A token
+ * that was dropped is verified again.
  */
 export function createCache<Value>(
   sizeOf: (value: Value) => number,
