@@ -25,6 +25,14 @@ const uncompressed = await Promise.all(
     }),
 );
 
+/** How often `adopt` is asked by a request with this cookie of our name. */
+async function timesAsked(...values: readonly string[]): Promise<number> {
+  let times = 0;
+  const app = createApp({ adopt: () => void times++ });
+  await app.look(values.map((value) => `${NAME}=${value}`).join("; "));
+  return times;
+}
+
 describe("what adopt is asked about", () => {
   test("is among the fixtures", () => {
     const good = uncompressed.filter(({ data }) => data !== undefined);
@@ -45,14 +53,6 @@ describe("what adopt is asked about", () => {
     expect(rejected).toHaveLength(data === undefined ? 1 : 0);
     expect(app.events).toEqual(rejected);
   });
-
-  /** How often `adopt` is asked by a request with this cookie of our name. */
-  async function timesAsked(...values: readonly string[]): Promise<number> {
-    let times = 0;
-    const app = createApp({ adopt: () => void times++ });
-    await app.look(values.map((value) => `${NAME}=${value}`).join("; "));
-    return times;
-  }
 
   test.each([
     ["Flask's", "eyJ1c2VybmFtZSI6ImFkbWluIn0.awidTw.cftUXlaROP_j8ZQF2vqRKDdPrAE"],
@@ -102,9 +102,12 @@ describe("what adopt is asked about", () => {
   });
 });
 
+function encode(json: object): string {
+  return Buffer.from(JSON.stringify(json)).toString("base64url");
+}
+
 function jwt(header: object): string {
-  const part = (json: object): string => Buffer.from(JSON.stringify(json)).toString("base64url");
-  return `${part(header)}.${part({ sub: "ann" })}.c2lnbmF0dXJl`;
+  return `${encode(header)}.${encode({ sub: "ann" })}.c2lnbmF0dXJl`;
 }
 
 describe("an adopted session", () => {
@@ -150,7 +153,10 @@ describe("an adopted session", () => {
     one.take(await app.sessions.handler(() => new Response())(requestWith(one.cookie)));
     const session = await app.sessions.open(requestWith(two.cookie));
     two.take(await app.sessions.commit(session, new Response()));
-    for (const { cookie } of [one, two]) expect(await app.look(cookie)).toEqual(admin);
+    for (const browser of [one, two]) {
+      expect([...browser.cookies.keys()]).toEqual([NAME]);
+      expect(await app.look(browser.cookie)).toEqual(admin);
+    }
   });
 
   test("keeps its values through what the first handler changes", async () => {
@@ -161,6 +167,22 @@ describe("an adopted session", () => {
     const other = flaskUser();
     await app.visit(other, (session) => session.signIn("bob"));
     expect(await app.look(other.cookie)).toEqual({});
+  });
+
+  test("that the first handler gives up leaves nothing in what is set afterwards", async () => {
+    const app = flaskHeir();
+    const browser = flaskUser(cookies.permanent);
+    await app.visit(browser, (session) => {
+      session.destroy();
+      session.set("kept", 1);
+      expect([session.subject, session.authenticatedAt]).toEqual([undefined, undefined]);
+    });
+    const session = await app.sessions.open(requestWith(browser.cookie));
+    expect([session.subject, session.permanent, [...session]]).toEqual([
+      undefined,
+      false,
+      [["kept", 1]],
+    ]);
   });
 
   test("with data in the store is recorded", async () => {
@@ -209,8 +231,10 @@ describe("once means once", () => {
     const store = memoryStore({ now: () => MADE });
     const clock = createClock(MADE);
     const apps = ["one", "two"].map((name) => flaskHeir({ clock, store, cookie: { name } }));
-    for (const app of apps) expect(await (await app.visit(flaskUser())).json()).toEqual(admin);
-    clock.advance(60);
+    for (const app of apps) {
+      expect(await (await app.visit(flaskUser())).json()).toEqual(admin);
+      clock.advance(60);
+    }
     for (const app of apps) {
       expect(await (await app.visit(flaskUser())).json()).toEqual({});
       expect(await (await app.visit(flaskUser(cookies.flashes))).json()).toEqual(admin);

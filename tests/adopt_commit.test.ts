@@ -30,7 +30,7 @@ function clientWith(app: App, act: (session: Session) => unknown, line: string):
   return client;
 }
 
-describe("where the first request logs out", () => {
+describe("the first request", () => {
   test.each<[string, CookieOptions, CookieOptions]>([
     ["another name", { name: "session" }, {}],
     ["the same name", { name: "session" }, { name: "session" }],
@@ -51,7 +51,7 @@ describe("where the first request logs out", () => {
     ],
     ["a prefix", { name: "__Host-flask" }, {}],
   ])(
-    "a Flask cookie with %s is deleted, and the next page is a visitor's",
+    "that logs out deletes a Flask cookie with %s, and the next page is a visitor's",
     async (_, flask, cookie) => {
       const { name = "", path, domain } = flask;
       const clock = createClock(MADE);
@@ -82,15 +82,15 @@ describe("where the first request logs out", () => {
 
   test.each<[string, CookieOptions]>([
     ["the same name", { name: "session" }],
+    ["the same name and another path", { name: "session", path: "/app" }],
     ["another name", {}],
-  ])("and another one set the session, it is gone as well: %s", async (_, cookie) => {
+  ])("of any other kind deletes it as well, and leaves ours alone: %s", async (_, cookie) => {
     const app = flaskHeir({ cookie });
     const client = clientWith(app, () => {}, `session=${cookies.simple}; Path=/`);
-    await client.get("/");
-    expect(client.cookies().map(({ name }) => name)).toEqual([
-      cookie.name ?? "__Host-Http-session",
-    ]);
-    expect(await (await client.get("/")).json()).toEqual(admin);
+    await client.get("/app/");
+    const names = client.cookies().map(({ name }) => name);
+    expect(names).toEqual([cookie.name ?? "__Host-Http-session"]);
+    expect(await (await client.get("/app/")).json()).toEqual(admin);
   });
 });
 
@@ -258,7 +258,7 @@ describe("a store that fails", () => {
   test.each<[string, Partial<Store>]>([
     ["when it is asked", { get: fail }],
     ["when it is written to", { replace: fail }],
-    ["and gives another session's text", { get: (keys) => keys.map(() => `adopted:x ${MADE}`) }],
+    ["and gives another session's text", { get: (keys) => keys.map(() => OTHER) }],
     ["and gives no text of ours", { get: (keys) => keys.map((key) => `${key} soon`) }],
     ["and gives no text", { get: (keys) => keys.map(() => untyped(5)) }],
   ])("%s is a 503 for a request with a foreign cookie, whatever it does", async (_, wrong) => {
@@ -277,6 +277,8 @@ describe("a store that fails", () => {
     expect((await app.visit(new Browser())).status).toBe(200);
   });
 });
+
+const OTHER = `adopted:${"x".repeat(43)} ${MADE}`;
 
 function fail(): never {
   throw new Error("Connection refused");

@@ -11,6 +11,11 @@ function request(headers: HeadersInit, method = "POST", url = "https://example.c
   return new Request(url, { method, headers: all });
 }
 
+/** The request with a method that only a server can give it. */
+function withMethod(request: Request, method: string): Request {
+  return Object.defineProperty(request, "method", { value: method });
+}
+
 const trusting: OriginOptions = { trustedOrigins: ["https://trusted.example"] };
 
 describe("E1: Go's own table", () => {
@@ -137,6 +142,21 @@ describe("E1: beyond Go", () => {
       expect(checkOrigin(request({ Host: "", Origin: origin }))).toBe("other-origin");
     },
   );
+
+  test.each<[string, string, Record<string, string>, Verdict]>([
+    ["our own", "GET", { Origin: "https://example.com" }, null],
+    ["our own, said by the browser", "GET", { "Sec-Fetch-Site": "same-origin" }, null],
+    ["a program's", "GET", {}, null],
+    ["another origin's", "GET", { Origin: "https://example.com:8443" }, "other-origin"],
+    ["another site's", "GET", { "Sec-Fetch-Site": "cross-site" }, "cross-site"],
+    ["a page's without an origin", "GET", { Origin: "null" }, "other-origin"],
+    ["another origin's, over HTTP/2", "CONNECT", { Origin: "https://a.example" }, "other-origin"],
+  ])("a WebSocket's handshake, %s: by %s", (_, method, headers, verdict) => {
+    for (const upgrade of ["websocket", "WebSocket"]) {
+      const handshake = withMethod(request({ ...headers, Upgrade: upgrade }, "GET"), method);
+      expect(checkOrigin(handshake)).toBe(verdict);
+    }
+  });
 
   test.each(["PATCH", "DELETE", "POST", "PUT", "QUERY"])("%s is not safe", (method) => {
     expect(checkOrigin(request({ "Sec-Fetch-Site": "cross-site" }, method))).toBe("cross-site");
@@ -272,6 +292,13 @@ describe("protect", () => {
     expect(() => protect(() => new Response(), { trustedOrigins })).toThrow(SessionOptionsError);
     const options = { publicOrigin: origin };
     expect(() => protect(() => new Response(), options)).toThrow(SessionOptionsError);
+  });
+
+  test("throws at once for an option that does not exist, such as a misspelt one", () => {
+    const options = { trustedOrigin: ["https://trusted.example"] };
+    expect(() => {
+      Reflect.apply(protect, undefined, [() => new Response(), options]);
+    }).toThrow("Cannot use option origin.trustedOrigin: there is no such option, only");
   });
 
   test("throws at once for a bare string, whose parts would all be trusted", () => {

@@ -9,7 +9,7 @@ export type Fate =
   | "lost"
   /** It took effect, and a client that lost the answer tried again: the caller hears false. */
   | "repeated"
-  /** An error now, and it takes effect a little later. */
+  /** No answer in time, which is an error, and it takes effect a little later. */
   | "late";
 
 /** A replacement that took effect, or found something else. */
@@ -33,7 +33,7 @@ export interface StoreHooks<Caller> {
   readonly chooseFate: () => Fate;
   /** For how many milliseconds the store keeps an entry longer than it was told to. */
   readonly chooseDelay: () => number;
-  /** Takes what is to happen later. */
+  /** Takes what happens after the caller stopped waiting. */
   readonly postpone: (effect: () => void) => void;
   /** A call took effect just now. */
   readonly onGet: (

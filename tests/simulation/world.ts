@@ -46,6 +46,8 @@ const INSTANCES = 3;
 const BROWSERS = 2;
 /** Requests of one browser that overlap at most. */
 const OVERLAP = 4;
+/** How long the library waits for a call of the store, in milliseconds. */
+const STORE_TIMEOUT = 250;
 /** For how long an expired cookie is still worth a try, in milliseconds. */
 const EXPIRED = 90_000;
 /** How many copies are tried at the end. */
@@ -128,7 +130,10 @@ export class World {
       },
       chooseFate: () => this.#chooseFate(),
       chooseDelay: () => (random.percent(this.#rates.lateExpiry) ? random.between(0, 900_000) : 0),
-      postpone: (effect) => this.#postponed.push(effect),
+      postpone: (effect) => {
+        this.#postponed.push(effect);
+        this.#time += STORE_TIMEOUT;
+      },
       onGet: ({ task }, keys, values) => {
         if (isExchange(task)) this.#model.look(task, keys, values, this.#moment());
       },
