@@ -58,8 +58,9 @@ export interface Adoptable<Values extends object = Readonly<Record<string, unkno
   readonly permanent?: boolean | undefined;
   /**
    * What identifies the other system's session, such as its signature. A session is adopted once:
-   * after 60 s, no instance accepts a copy of its cookie. Without a credential, or without a store,
-   * a copy is adopted as long as the other system's signature holds.
+   * after 60 s, or when the session that it became ends, no instance accepts a copy of its cookie.
+   * Without a credential, or without a store, a copy is adopted as long as the other system's
+   * signature holds.
    */
   readonly credential?: string | undefined;
   /** The other system's cookie: the response that adopts the session deletes it. */

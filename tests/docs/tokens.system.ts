@@ -159,7 +159,7 @@ const accepted: readonly (readonly [what: string, text: string])[] = [
   ["has a claim of a later version", signed({ amr: ["pwd"] })],
 ];
 
-/** What the token with every claim says, but for its random `gen`. */
+/** What the token with every claim but `adopted` says, but for its random `gen`. */
 const FULL = {
   aud: AUDIENCE,
   sid: GOOD.sid,
@@ -174,7 +174,7 @@ const FULL = {
   data: { at: { $date: 0 } },
 };
 
-/** A token with every claim, as a browser gets it, and its id. */
+/** A token with every claim but `adopted`, as a browser gets it, and its id. */
 async function createFull(): Promise<{ readonly text: string; readonly sid: string }> {
   const sessions = createSessions({ secretKey: SECRET_KEY, now: () => now * 1000 });
   await sessions.endAll("user-1");
@@ -183,12 +183,26 @@ async function createFull(): Promise<{ readonly text: string; readonly sid: stri
   session.permanent = true;
   session.flash("It rains", "weather");
   session.set("at", new Date(0));
-  const response = await sessions.commit(session, new Response());
-  const [, text = ""] = /=([^;]+)/.exec(response.headers.get("set-cookie") ?? "") ?? [];
-  return { text, sid: session.id };
+  return { text: tokenOf(await sessions.commit(session, new Response())), sid: session.id };
+}
+
+/** The token of a session that was another system's: such a subject has no generation. */
+async function createAdopted(): Promise<string> {
+  const sessions = createSessions({
+    secretKey: SECRET_KEY,
+    now: () => now * 1000,
+    adopt: () => ({ data: {}, subject: "user-1", credential: "old" }),
+  });
+  const session = await sessions.open(new Request("https://localhost/"));
+  return tokenOf(await sessions.commit(session, new Response()));
+}
+
+function tokenOf(response: Response): string {
+  return /=([^;]+)/.exec(response.headers.get("set-cookie") ?? "")?.[1] ?? "";
 }
 
 const full = await createFull();
+const adopted = await createAdopted();
 const longData = { text: "madeleine ".repeat(50) };
 const long = await token({ data: longData }, { secretKey: SECRET_KEY });
 
@@ -266,7 +280,12 @@ for (const language of LANGUAGES) {
 
   describe.skipIf(missing.length > 0)(`docs/tokens.md in ${name}`, () => {
     const refused = name === "sh" ? refusals : [...refusals, ...furtherRefusals];
-    const texts = [full.text, long, ...[...accepted, ...refused].map((row) => row.at(-1) ?? "")];
+    const texts = [
+      full.text,
+      adopted,
+      long,
+      ...[...accepted, ...refused].map((row) => row.at(-1) ?? ""),
+    ];
     const verdicts = new Map<string, Verdict>();
 
     beforeAll(async () => {
@@ -280,7 +299,15 @@ for (const language of LANGUAGES) {
       const { gen, ...others } = claimsIn(verdict);
       expect(others).toEqual({ ...FULL, sid: full.sid });
       expect(gen).toMatch(/^[\w-]{22}$/);
-      expect(Object.keys(claimsIn(verdict))).toEqual(columnOf("claim"));
+      const claims = columnOf("claim").filter((claim) => claim !== "adopted");
+      expect(Object.keys(claimsIn(verdict))).toEqual(claims);
+    });
+
+    test("prints the claims of a session that was adopted, in the table's order", () => {
+      const verdict = verdicts.get(adopted);
+      expect(verdict?.isTaken).toBe(true);
+      const claims = columnOf("claim").filter((c) => !["gen", "permanent", "flashes"].includes(c));
+      expect(Object.keys(claimsIn(verdict))).toEqual(claims);
     });
 
     test("inflates data, unless it is the shell", () => {

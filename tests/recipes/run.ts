@@ -1,6 +1,6 @@
 /**
  * Installs the packed library beside each framework's current release, in an empty project each, and
- * signs a browser in and out of every recipe over HTTP.
+ * signs a browser in and out of every recipe over HTTP. Then it sends what other sites would send.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createClient } from "madeleine/testing";
 import { equal } from "../runtimes/assert.ts";
 import { install, pack, temporaryFolder } from "../runtimes/project.ts";
+import { attack, userOfRecipe } from "./attacks.ts";
 
 interface Recipe {
   /** Of npm; the first one is what the recipe is about. */
@@ -87,6 +88,7 @@ async function tryOut({ packages, program, runtime }: Recipe, tarball: string): 
   try {
     await isUp(`http://localhost:${port}`);
     await visit(`http://localhost:${port}`);
+    await attack({ origin: `http://localhost:${port}`, userOf: userOfRecipe });
     return await versionsOf(folder.path, packages);
   } finally {
     server.kill();

@@ -2,16 +2,14 @@ import { createSessions } from "madeleine";
 
 const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });
 const home = () => new Response(null, { status: 303, headers: { location: "/" } });
-
-Bun.serve({
-  routes: {
-    "/": sessions.handler((_request, session) => {
-      return new Response(`You are ${session.subject ?? "nobody"}`);
-    }),
-    "/login": sessions.handler(async (request, session) => {
-      session.signIn(String((await request.formData()).get("username")));
-      return home();
-    }),
-    "/logout": sessions.handler((_request, session) => (session.destroy(), home())),
-  },
+const page = sessions.handler((_, { subject }) => new Response(`You are ${subject ?? "nobody"}`));
+const login = sessions.handler(async (request, session) => {
+  const username = String((await request.formData()).get("username") ?? "");
+  if (username === "") return new Response("Who are you?", { status: 400 });
+  session.signIn(username);
+  return home();
 });
+const logout = sessions.handler((_, session) => (session.destroy(), home()));
+
+const routes = { "/": page, "/login": { POST: login }, "/logout": { POST: logout } };
+Bun.serve({ routes, development: false });

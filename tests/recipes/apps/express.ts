@@ -4,14 +4,14 @@ import { createSessions } from "madeleine";
 
 const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });
 const home = () => new Response(null, { status: 303, headers: { location: "/" } });
-const page = sessions.handler((_request, session) => {
-  return new Response(`You are ${session.subject ?? "nobody"}`);
-});
+const page = sessions.handler((_, { subject }) => new Response(`You are ${subject ?? "nobody"}`));
 const login = sessions.handler(async (request, session) => {
-  session.signIn(String((await request.formData()).get("username")));
+  const username = String((await request.formData()).get("username") ?? "");
+  if (username === "") return new Response("Who are you?", { status: 400 });
+  session.signIn(username);
   return home();
 });
-const logout = sessions.handler((_request, session) => (session.destroy(), home()));
+const logout = sessions.handler((_, session) => (session.destroy(), home()));
 
 const app = express().get("/", createRequestListener(page));
 app.post("/login", createRequestListener(login)).post("/logout", createRequestListener(logout));

@@ -5,10 +5,13 @@ const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });
 const app = new Hono<{ Bindings: { session: Session } }>();
 
 app.get("/", ({ env, text }) => text(`You are ${env.session.subject ?? "nobody"}`));
-app.post("/login", async ({ env, req, redirect }) => {
-  env.session.signIn(String((await req.formData()).get("username")));
+app.post("/login", async ({ env, req, redirect, text }) => {
+  const username = String((await req.formData()).get("username") ?? "");
+  if (username === "") return text("Who are you?", 400);
+  env.session.signIn(username);
   return redirect("/", 303);
 });
 app.post("/logout", ({ env, redirect }) => (env.session.destroy(), redirect("/", 303)));
 
-export default { fetch: sessions.handler((request, session) => app.fetch(request, { session })) };
+const handle = sessions.handler((request, session) => app.fetch(request, { session }));
+export default { fetch: handle, development: false };

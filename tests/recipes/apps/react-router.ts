@@ -12,9 +12,11 @@ export const middleware = [keep];
 export const loader = ({ context }: LoaderFunctionArgs) =>
   new Response(`You are ${context.get(current).subject ?? "nobody"}`);
 
-export async function action({ context, request }: ActionFunctionArgs) {
-  const username = (await request.formData()).get("username");
-  if (typeof username === "string") context.get(current).signIn(username);
-  else context.get(current).destroy();
+export async function action({ context, params, request }: ActionFunctionArgs) {
+  const session = context.get(current);
+  if (params["page"] === "logout") return (session.destroy(), redirect("/", 303));
+  const username = String((await request.formData()).get("username") ?? "");
+  if (username === "") return new Response("Who are you?", { status: 400 });
+  session.signIn(username);
   return redirect("/", 303);
 }
