@@ -4,8 +4,8 @@ import { checkOptionNames, type Store } from "./store.ts";
 export interface MemoryStoreOptions {
   /**
    * The most bytes that the records may take, a whole number from 1. A record counts as 250 bytes
-   * and 2 for each UTF-16 code unit of its key and value. Default: 134,217,728 (128 MiB), which is
-   * 330,000 ended sessions, or 16,000 records of 4,000 characters.
+   * and 2 for each UTF-16 code unit of its key and value. Default: 134,217,728 (128 MiB), enough
+   * for about 330,000 ended sessions, or 16,000 records of 4,000 characters.
    */
   readonly maxBytes?: number;
   /** The clock, in milliseconds. Default: `Date.now`. */

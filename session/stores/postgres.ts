@@ -19,14 +19,16 @@ const LONGEST_WAIT = 10_000;
 /**
  * A store in PostgreSQL, from version 12, for any number of instances, with the SQL of Bun. At its
  * first use it makes its table and the index `TABLE_expires`, unless the handle's `search_path` has
- * the table; then the user needs only SELECT, INSERT, UPDATE and DELETE on it. Time is the server's.
+ * the table; then the user needs only SELECT, INSERT, UPDATE and DELETE on it. Time is the
+ * server's.
  *
- * Each write removes up to two expired rows. Every error of PostgreSQL, and a table with other
- * columns than the store needs, is a `SessionStoreError`. How long a request waits is the
- * `storeTimeout` of `createSessions`; the store itself sets no limit to a slow server. But a
- * connection that has not answered for 10 s is closed, and the pool opens another: a silent server
- * does not use up the pool. The handle stays yours to close. Open it like this, because by default
- * it waits 30 s for a server that is silent from the start:
+ * Each write removes up to two expired rows. Every error of PostgreSQL is the `cause` of a
+ * `SessionStoreError`, and a table with other columns than the store needs is one, too. How long a
+ * request waits is the `storeTimeout` of `createSessions`. A connection that has not answered for
+ * 10 s is closed, and the pool opens another, so a silent server does not use up the pool. Of the
+ * calls that wait for a connection the newest is next, and at most 10,000 wait. The handle stays
+ * yours to close. Open it like this, because by default it waits 30 s for a server that is silent
+ * from the start:
  *
  * ```ts
  * const store = postgresStore(new SQL(url, { connectionTimeout: 1 }));
@@ -43,6 +45,7 @@ export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Sto
   const { table = "madeleine" } = options;
   checkTable(table);
   const queries = queriesFor(table);
+  const run = createRun(sql);
   let opened: Promise<void> | undefined;
 
   /** The second column of the query's rows, of which there is one for each key, in order. */
@@ -52,12 +55,12 @@ export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Sto
     values: unknown[],
   ): Promise<unknown[]> {
     try {
-      opened ??= openTable(sql, table);
+      opened ??= openTable(sql, table, run);
       await opened.catch((error: unknown) => {
         opened = undefined; // The next call tries again.
         throw error;
       });
-      const rows = await run(sql, (connection) => connection.unsafe(query, values).values());
+      const rows = await run((connection) => connection.unsafe(query, values).values());
       return keys.map((key, place) => answerTo(key, place, rows));
     } catch (error) {
       if (error instanceof SessionStoreError) throw error;
@@ -100,7 +103,7 @@ function adapterOf(sql: unknown): string | undefined {
 }
 
 /** Makes the table where there is none, and checks one that was there before. */
-async function openTable(sql: SQL, table: string): Promise<void> {
+async function openTable(sql: SQL, table: string, run: Run): Promise<void> {
   // Looks first, because CREATE needs a right on the schema even where the table exists. Locks,
   // because of two that create one table at once one fails; any number of our own will do.
   const create = `DO $$ BEGIN IF to_regclass('"${table}"') IS NULL THEN
@@ -109,8 +112,8 @@ async function openTable(sql: SQL, table: string): Promise<void> {
         (key text PRIMARY KEY, value text NOT NULL, expires timestamptz NOT NULL);
       CREATE INDEX IF NOT EXISTS "${table}_expires" ON "${table}" (expires);
     END IF; END $$`;
-  await run(sql, (connection) => connection.unsafe(create).simple());
-  await checkColumns(sql, table);
+  await run((connection) => connection.unsafe(create).simple());
+  await checkColumns(sql, table, run);
 }
 
 const COLUMNS = { key: "text", value: "text", expires: "timestamp with time zone" };
@@ -119,13 +122,13 @@ const COLUMNS = { key: "text", value: "text", expires: "timestamp with time zone
  * A column of another type may change what it is given: `char` pads it, `json` formats it, `bytea`
  * is no text. Then records vanish, and ended sessions come back.
  */
-async function checkColumns(sql: SQL, table: string): Promise<void> {
+async function checkColumns(sql: SQL, table: string, run: Run): Promise<void> {
   const names = sql.array(Object.keys(COLUMNS), "TEXT");
   const query = `SELECT asked.name, format_type(atttypid, atttypmod)
     FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
     LEFT JOIN pg_attribute ON attrelid = to_regclass('"${table}"') AND attname = asked.name
     ORDER BY place`;
-  const rows = await run(sql, (connection) => connection.unsafe(query, [names]).values());
+  const rows = await run((connection) => connection.unsafe(query, [names]).values());
   for (const [place, [column, expected]] of Object.entries(COLUMNS).entries()) {
     const type = textOf(answerTo(column, place, rows));
     if (type === expected) continue;
@@ -151,7 +154,8 @@ function queriesFor(table: string): Queries {
     SELECT key FROM "${table}" WHERE expires <= now() AND key <> $1
     ORDER BY expires LIMIT 2 FOR UPDATE SKIP LOCKED)`;
   const countOf = (put: string): string =>
-    `WITH put AS (${put} RETURNING 1), purged AS (${purge}) SELECT $1::text, count(*)::int FROM put`;
+    `WITH put AS (${put} RETURNING 1), purged AS (${purge})
+      SELECT $1::text, count(*)::int FROM put`;
   return {
     get: `SELECT asked.key, value FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
       LEFT JOIN "${table}" AS record ON record.key = asked.key AND expires > now() ORDER BY place`,
@@ -165,15 +169,63 @@ function queriesFor(table: string): Queries {
 }
 
 type Query = (connection: SQL) => PromiseLike<unknown>;
+type Run = (query: Query) => Promise<unknown>;
 
-/** Runs a query on a connection that it does not share, so that the connection can be closed. */
-async function run(sql: SQL, query: Query): Promise<unknown> {
-  const waiting = new AbortController();
-  using connection = await bounded(sql.reserve({ signal: waiting.signal }), () =>
-    waiting.abort(new Error(`No free connection in ${LONGEST_WAIT} ms`)),
-  );
-  // A silent connection never comes back by itself, and each one is missing from the pool.
-  return await bounded(query(connection), () => void connection.close({ timeout: 0 }));
+/** Returns a function that runs queries, at most one on each connection of the pool. */
+function createRun(sql: SQL): Run {
+  const { max = 10 } = sql.options;
+  const turns = createTurns(max);
+
+  return async function run(query) {
+    await turns.take();
+    try {
+      const waiting = new AbortController();
+      using connection = await bounded(sql.reserve({ signal: waiting.signal }), () =>
+        waiting.abort(new Error(`No free connection in ${LONGEST_WAIT} ms`)),
+      );
+      // A silent connection never comes back by itself, and each one is missing from the pool.
+      return await bounded(query(connection), () => void connection.close({ timeout: 0 }));
+    } finally {
+      turns.give();
+    }
+  };
+}
+
+interface Turns {
+  /** Waits for a turn. Rejects if too many others come after it. */
+  take(): Promise<void>;
+  /** Ends a turn. */
+  give(): void;
+}
+
+/** When more calls wait than this, the request of the oldest one has long given up. */
+const MOST_WAITING = 10_000;
+
+/**
+ * Lets `count` calls run at once. Of those that wait, the newest is next. With the oldest next, an
+ * overloaded database would only work for requests that have given up, and answer none in time.
+ */
+function createTurns(count: number): Turns {
+  const waiting: PromiseWithResolvers<void>[] = [];
+  let free = count;
+
+  return {
+    async take() {
+      if (free > 0) {
+        free -= 1;
+        return;
+      }
+      const turn = Promise.withResolvers<void>();
+      waiting.push(turn);
+      if (waiting.length > MOST_WAITING) waiting.shift()?.reject(new Error("Too many calls wait"));
+      await turn.promise;
+    },
+    give() {
+      const turn = waiting.pop();
+      if (turn === undefined) free += 1;
+      else turn.resolve();
+    },
+  };
 }
 
 /** Waits for the promise. `giveUp`, which makes it reject, is called after 10 s. */

@@ -16,7 +16,10 @@ export interface RedisCommands {
 }
 
 export interface RedisStoreOptions {
-  /** Stands before each key, so that several apps can share a server. Default: `madeleine:`. */
+  /**
+   * Stands before each key, so that several apps can share a server. No app's prefix may be the
+   * start of another's. Default: `madeleine:`.
+   */
   readonly prefix?: string;
 }
 
@@ -38,12 +41,12 @@ const PAUSE = 1000;
  * EVAL, GET and SET.
  *
  * An error of the server or the client, and an answer to another command, are `SessionStoreError`,
- * with the `cause`. How long a request waits is the `storeTimeout` of `createSessions`; the store
- * itself sets no limit to a slow server. After a failed connection, or 10 s without an answer, it
- * calls the client's `close` and `connect`, one attempt at a time and at most one a second, because
- * Bun's client gives up after `maxRetries` and never notices a silent server. `close` ends all
- * commands of the client, so give the store a client that nothing else uses. Open it like this,
- * because by default commands queue while there is no connection:
+ * with the `cause`. How long a request waits is the `storeTimeout` of `createSessions`. After a
+ * failed connection, or 10 s without an answer, the store calls the client's `close` and `connect`,
+ * one attempt at a time and at most one a second, because Bun's client gives up after `maxRetries`
+ * and never notices a silent server. `close` ends all commands of the client, so give the store a
+ * client that nothing else uses. Open it like this, because by default commands queue while there
+ * is no connection:
  *
  * ```ts
  * const client = new RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
@@ -55,8 +58,8 @@ const PAUSE = 1000;
  * ioredis' `commandTimeout` or node-redis' `socketTimeout`.
  *
  * Set the server to `maxmemory-policy noeviction`, because an evicted record is a forgotten ending.
- * So is what an asynchronous failover loses, or a restart without `appendonly yes`. Reads have to go
- * to the primary. A call names one key, which suits a cluster.
+ * So is what an asynchronous failover loses, or a restart without `appendonly yes`. Reads have to
+ * go to the primary. A call names one key, which suits a cluster.
  *
  * Throws `SessionOptionsError` if the client or an option is wrong.
  */
@@ -74,10 +77,12 @@ export function redisStore(client: RedisCommands, options: RedisStoreOptions = {
 
   async function reconnect(): Promise<void> {
     if (client.connect === undefined || performance.now() < nextAttempt) return;
-    nextAttempt = performance.now() + LONGEST_WAIT; // Unless this one ends before.
+    const latest = performance.now() + LONGEST_WAIT;
+    nextAttempt = latest;
     void ignoreErrors(() => client.close?.());
     await ignoreErrors(() => client.connect?.());
-    nextAttempt = performance.now() + PAUSE;
+    // An attempt that ends while another one is under way changes nothing.
+    if (nextAttempt === latest) nextAttempt = performance.now() + PAUSE;
   }
 
   async function run(script: string, key: string, ...values: string[]): Promise<unknown> {

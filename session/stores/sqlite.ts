@@ -2,8 +2,8 @@ import { SessionOptionsError, SessionStoreError } from "../errors.ts";
 import { checkOptionNames, checkTable, describe, type Store } from "./store.ts";
 
 /**
- * What `sqliteStore` needs of a handle. `Database` of `bun:sqlite` has it, and so has `DatabaseSync`
- * of `node:sqlite`, on Node and Deno.
+ * What `sqliteStore` needs of a handle. `Database` of `bun:sqlite` has it, and so has
+ * `DatabaseSync` of `node:sqlite`, on Node and Deno.
  */
 export interface SqliteDatabase {
   exec(sql: string): unknown;
@@ -35,9 +35,10 @@ const BUSY_TIMEOUT = 200;
  * the process by any signal. To survive a loss of power too, run `PRAGMA synchronous = FULL` on the
  * handle afterwards; each write then waits for the disk.
  *
- * `get` and `replace` answer at once, without a promise. Each write removes up to two expired rows.
- * While another process writes, a write waits for up to 200 ms, and this process does nothing else;
- * so for 200 ms after a write failed, other writes fail without waiting. Reads never wait.
+ * `get` and `replace` answer at once, without a promise, so `storeTimeout` does not apply. Each
+ * write removes up to two expired rows. While another process writes, a write waits for up to 200
+ * ms, and this process does nothing else; so for 200 ms after a write failed, other writes fail
+ * without waiting. Reads do not wait for writes.
  *
  * Give the store a handle that nothing else uses, because it begins and commits transactions. The
  * handle stays yours to close.
@@ -88,16 +89,16 @@ export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOption
     }
   }
 
-  let failed = -Infinity; // When a write last failed, on the clock of `performance`.
+  let failedAt = -Infinity; // On the clock of `performance`: the last write that failed.
   return {
     get: (keys) => attempt(() => get(keys)),
     replace(...change) {
-      if (performance.now() - failed < BUSY_TIMEOUT) {
+      if (performance.now() - failedAt < BUSY_TIMEOUT) {
         throw new SessionStoreError("SQLite failed just now");
       }
       return attempt(
         () => replace(...change),
-        () => (failed = performance.now()),
+        () => (failedAt = performance.now()),
       );
     },
   };

@@ -51,8 +51,9 @@ export async function measureGrowth(
   temporaryFolder: string,
 ): Promise<GrowthResults> {
   // Every ended session is a record for as long as its cookie could come back.
-  const maxRecords = 2 * (options.sessionCounts.at(-1) ?? 0) + 1_000;
-  const environment = { BENCH_SECRET: secret, BENCH_MAX_RECORDS: `${maxRecords}` };
+  // A mark takes about 450 bytes of the bound, and each session may leave two.
+  const maxBytes = 1_000 * (2 * (options.sessionCounts.at(-1) ?? 0) + 1_000);
+  const environment = { BENCH_SECRET: secret, BENCH_MAX_BYTES: `${maxBytes}` };
   const started: Child[] = [];
   async function start(name: string): Promise<Child> {
     const child = await startServer(name, environment);

@@ -1,4 +1,4 @@
-import { SQL } from "bun";
+import { SQL, peek } from "bun";
 import {
   afterAll,
   afterEach,
@@ -177,6 +177,36 @@ describe.skipIf(!hasPostgres)("postgresStore", () => {
         jest.advanceTimersByTime(10_000);
         expect(await error).toBeInstanceOf(SessionStoreError);
       });
+    });
+
+    test("answers the newest of the calls that wait first", async () => {
+      await using sql = new SQL(POSTGRES_URL, { max: 1, connection });
+      const store = postgresStore(sql);
+      await store.get([]);
+      for (const _round of ["first", "second"]) {
+        const held = await sql.reserve();
+        const order: string[] = [];
+        const calls = ["running", "oldest", "middle", "newest"].map(async (name) => {
+          await store.get([name]);
+          order.push(name);
+        });
+        await held.release();
+        await Promise.all(calls);
+        expect(order).toEqual(["running", "newest", "middle", "oldest"]);
+      }
+    });
+
+    test("refuses the oldest call where more than 10,000 wait", async () => {
+      const sql = new SQL(POSTGRES_URL, { max: 1, connection });
+      const store = postgresStore(sql);
+      await store.get([]);
+      await sql.reserve();
+      const calls = Array.from({ length: 10_002 }, () => failure(() => store.get(["a"])));
+      expect(await calls[1]).toBeInstanceOf(SessionStoreError);
+      const others = calls.filter((_, i) => i !== 1);
+      expect(others.map((call) => peek.status(call))).not.toContain("fulfilled");
+      await sql.close({ timeout: 0 });
+      await Promise.all(others);
     });
 
     test("makes no call wait longer than 10 s for a connection", async () => {

@@ -133,21 +133,26 @@ describe("a client whose command failed", () => {
   test("is not connected again while an attempt is under way, for 10 s", async () => {
     const clock = spyOn(performance, "now").mockReturnValue(0);
     const client = createClient(refuse);
+    const [first, second] = [Promise.withResolvers(), Promise.withResolvers()];
     client.connect = () => {
       client.connects += 1;
-      return new Promise(() => {});
+      return client.connects === 1 ? first.promise : second.promise;
     };
     const store = redisStore(client);
-    for (const [now, connects] of [
-      [0, 1],
-      [1000, 1],
-      [9999, 1],
-      [10_000, 2],
-    ] as const) {
+    async function connectsAt(now: number): Promise<number> {
       clock.mockReturnValue(now);
       await failure(() => store.get(["a"]));
-      expect(client.connects).toBe(connects);
+      return client.connects;
     }
+    expect(await connectsAt(0)).toBe(1);
+    expect(await connectsAt(9999)).toBe(1);
+    expect(await connectsAt(10_000)).toBe(2);
+    first.reject(new Error("refused"));
+    expect(await connectsAt(11_000)).toBe(2);
+    expect(await connectsAt(19_999)).toBe(2);
+    second.resolve(undefined);
+    expect(await connectsAt(19_999)).toBe(2);
+    expect(await connectsAt(20_999)).toBe(3);
   });
 
   test("without close and connect is left alone", async () => {

@@ -132,7 +132,7 @@ describe.each([
     expect(await store.replace(key, value, "next", 60)).toBe(true);
   });
 
-  test("takes every character that a key may have, up to 64 of them, and tells cases apart", async () => {
+  test("takes every character of a key, up to 64 of them, and tells cases apart", async () => {
     const key = `sub:aZ09-_${RUN}`.padEnd(64, "x");
     expect(await store.replace(key, undefined, "1", 60)).toBe(true);
     expect(await store.get([key, key.toUpperCase(), key.slice(0, 63)])).toEqual([

@@ -1,19 +1,22 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 
-/** How the server fails: it does not; nobody listens; it says nothing; and so on. */
+/**
+ * What the server does: works; listens no more; takes commands without an answer; ends a connection
+ * instead of some answers; or ends one in the middle of every answer.
+ */
 export type Fault = "none" | "refuse" | "silent" | "drop" | "half";
 
-/** A server that speaks enough of Redis' protocol for `redisStore`, and fails as it is told. */
+/** A server that speaks enough of Redis' protocol for `redisStore`, and fails on demand. */
 export interface FakeRedis extends AsyncDisposable {
   readonly url: string;
-  /** The records by their key. */
+  /** The values by their key. */
   readonly records: Map<string, string>;
-  /** Fails so from now on. It ends its connections to refuse new ones, and to work again. */
+  /** Changes what the server does. `refuse` and `none` end the connections there are. */
   fail(fault: Fault): Promise<void>;
 }
 
-/** With the fault "drop", every so many commands the connection goes instead of an answer. */
+/** With `drop`, one in this many commands ends its connection. */
 const DROP_EVERY = 20;
 
 export async function startFakeRedis(): Promise<FakeRedis> {
@@ -62,7 +65,7 @@ export async function startFakeRedis(): Promise<FakeRedis> {
   };
 }
 
-/** The port that the server listens on. */
+/** Starts the server on a port, any free one for 0, and returns the port. */
 export async function listen(server: Server, port: number): Promise<number> {
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
@@ -71,7 +74,7 @@ export async function listen(server: Server, port: number): Promise<number> {
   return address.port;
 }
 
-/** The first command of what came in, with its length; undefined where it is not all there yet. */
+/** The first command in the text, with its length. Undefined while a part of it is missing. */
 function parse(text: string): { words: string[]; length: number } | undefined {
   const count = /^\*(\d+)\r\n/.exec(text);
   if (count === null) return undefined;
@@ -88,7 +91,7 @@ function parse(text: string): { words: string[]; length: number } | undefined {
   return { words, length: at };
 }
 
-/** What Redis would answer: the store's two scripts are told apart by how much they are given. */
+/** Answers like Redis. The number of arguments tells the store's two scripts apart. */
 function respond(records: Map<string, string>, [command, ...words]: readonly string[]): string {
   if (command === "HELLO") return `%1\r\n${bulk("server")}${bulk("redis")}`;
   if (command !== "EVAL") return "+OK\r\n";

@@ -114,7 +114,7 @@ export async function postgresHarness(): Promise<Harness> {
   const schema = `test_${RUN}`;
   // No test cuts the power, and waiting for the disk would take most of the time.
   const connection = { search_path: schema, synchronous_commit: "off" };
-  const options = { max: 4, connectionTimeout: 1, connection };
+  const options = { max: 4, connection };
   const sql = new SQL(POSTGRES_URL, options);
   const handles = [sql];
   const reopen = (): Store => {
@@ -159,12 +159,12 @@ async function answers(name: string, ask: () => Promise<unknown>): Promise<boole
 }
 
 export const hasRedis: boolean = await answers("Redis", async () => {
-  const client = new RedisClient(REDIS_URL, { connectionTimeout: 1000, maxRetries: 0 });
+  const client = new RedisClient(REDIS_URL, { connectionTimeout: 5000, maxRetries: 0 });
   await client.connect();
   client.close();
 });
 export const hasPostgres: boolean = await answers("PostgreSQL", async () => {
-  await using sql = new SQL(POSTGRES_URL, { connectionTimeout: 1 });
+  await using sql = new SQL(POSTGRES_URL, { connectionTimeout: 5 });
   await sql`SELECT 1`;
 });
 

@@ -3,5 +3,5 @@ import { memoryStore } from "../../../session/stores/memory.ts";
 import { serveMadeleine } from "./madeleine.ts";
 
 // More than the default, where the growth of the store itself is measured.
-const maxRecords = process.env["BENCH_MAX_RECORDS"];
-serveMadeleine(memoryStore(maxRecords === undefined ? {} : { maxRecords: Number(maxRecords) }));
+const maxBytes = process.env["BENCH_MAX_BYTES"];
+serveMadeleine(memoryStore(maxBytes === undefined ? {} : { maxBytes: Number(maxBytes) }));
