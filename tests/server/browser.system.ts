@@ -134,7 +134,10 @@ describe.skipIf(installed === undefined)("a browser", () => {
   test("E4: a link of another page that redirects to /logout asks first, and ours logs out", async () => {
     await open("/login");
     await login();
-    await view.navigate(`data:text/html,<a href="${server.url.href}logout">out</a>`);
+    await leave(async () =>
+      view.navigate(`data:text/html,<a href="${server.url.href}logout">out</a>`),
+    );
+    await expectSoon("document.querySelector('a')?.innerText", "out");
     await leave(async () => view.click("a"));
     await expectPage("/logout", "Do you want to log out?\n\nLog out");
     await open("/");

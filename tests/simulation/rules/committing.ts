@@ -51,11 +51,11 @@ export const COMMITTING: readonly Mutation[] = [
     shows: ["signedOut", "missedEnd", "lost"],
   },
   {
-    rule: "… and an end before it counts",
-    how: "before its own generation nothing had ended",
+    rule: "What one try found ended stays ended for the next",
+    how: "one that was over by the clock is live again, by the commit's own mark",
     file: "commit.ts",
-    find: "const again = find(found.token, before, isOwn ? attempts.get(generation) : generation);",
-    replace: "const again = find(found.token, before, isOwn ? undefined : generation);",
+    find: 'if (found?.kind === "live" && isOutlived(found, now)) draft.latest = endedByTime(found);',
+    replace: "",
     shows: ["revived"],
   },
   {
