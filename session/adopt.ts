@@ -1,66 +1,100 @@
-import { type Adopted, checkSubject } from "./changes.ts";
+import { checkSubject, createDraft, type Draft } from "./changes.ts";
 import { createCookie } from "./cookie/attributes.ts";
-import { isTaken } from "./decide.ts";
+import { isRecent } from "./decide.ts";
 import { SessionError, SessionStoreError } from "./errors.ts";
 import type { Adoptable, Settings } from "./options.ts";
+import { find, findMark, type Found } from "./record.ts";
+import { beginTimes, NO_CLAIMS } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { encode } from "./token/json.ts";
-import { generationKey, hashKey } from "./token/token.ts";
+import { generationKey, hashKey, randomId, type VerifiedToken } from "./token/token.ts";
 
 /**
- * What a request adopts of the session that the option `adopt` gave. Undefined where that is too late or
- * where a session can't carry it: then an event says why. Rejects with `SessionStoreError`.
+ * What a request makes of the session that the option `adopt` gave: a draft that holds it, or an empty
+ * one where it is too late to adopt it or where a session can't carry it. Then an event says why.
+ * Rejects with `SessionStoreError`.
  */
-export async function adoptedFrom(
-  foreign: Adoptable<object>,
+export async function adoptedDraft(
+  adoptable: Adoptable<object>,
   store: Store,
   settings: Settings,
-): Promise<Adopted | undefined> {
-  const { onEvent } = settings;
+  request: Request,
+): Promise<Draft> {
+  const { onEvent, now } = settings;
   try {
-    const adopted = await readAdoptable(foreign, settings);
-    const reason = await reasonAgainst(adopted, store, settings);
-    if (reason === undefined) return adopted;
+    const token = await tokenOf(adoptable, settings);
+    const { id, login } = token.state;
+    const [text, generation] = await store.get(login === undefined ? [id] : [id, login.key]);
+    const found = await findForeign(token, text, generation, store, now());
+    if (found.kind === "live") {
+      const isOnce = adoptable.credential !== undefined && settings.store !== null;
+      const foreign = { isOnce, forget: forgottenBy(adoptable, settings) };
+      return createDraft(settings, request, found, foreign);
+    }
+    const reason = found.hasMark ? "adopted-before" : "ended";
     onEvent({ type: "not-adopted", reason });
   } catch (error) {
     if (!(error instanceof SessionError) || error instanceof SessionStoreError) throw error;
     onEvent({ type: "not-adopted", reason: error.message });
   }
-  return undefined;
+  return createDraft(settings, request);
 }
 
-/** Checks what `adopt` gave. Rejects with `SessionError` for what a session can't carry. */
-async function readAdoptable(
-  { data, subject, permanent = false, credential, forget }: Adoptable<object>,
-  { cookie, store }: Settings,
-): Promise<Adopted> {
+/**
+ * What the store says of another system's session. For a minute after it was adopted the other requests
+ * of the same page may adopt it as well, unless the session that it became has ended.
+ */
+export async function findForeign(
+  token: VerifiedToken,
+  text: string | undefined,
+  generation: string | undefined,
+  store: Store,
+  now: number,
+): Promise<Found> {
+  const found = find(token, text, generation);
+  if (found.kind === "live" || found.next === undefined || !isRecent(found, now)) return found;
+  const [successor] = await store.get([found.next]);
+  if (findMark(found.next, successor) !== undefined) return found;
+  const again = find(token, undefined, generation);
+  return again.kind === "live" ? { ...again, hasRecord: true } : again;
+}
+
+/** The session as a token of ours would say it. Rejects with `SessionError` for what it can't carry. */
+async function tokenOf(
+  { data, subject, permanent = false, credential }: Adoptable<object>,
+  settings: Settings,
+): Promise<VerifiedToken> {
+  const { audience } = settings.cookie;
   if (subject !== undefined) checkSubject(subject);
   const texts = Object.entries(data).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, encode(value, key)] as const],
   );
-  const { name, path = "/", domain } = forget ?? {};
-  const foreign = { path, secure: cookie.isSecure, ...(domain !== undefined && { domain }) };
-  const isOnce = credential !== undefined && store !== null;
-  return {
-    content: { data: new Map(texts), flashes: [], permanent },
-    subject,
-    key: isOnce ? await hashKey("adopted", cookie.audience, credential) : undefined,
-    forget: name === undefined ? undefined : createCookie({ ...foreign, name }),
-  };
+  const times = beginTimes(settings.now(), settings);
+  const login =
+    subject === undefined
+      ? undefined
+      : {
+          subject,
+          key: await generationKey(audience, subject),
+          generation: undefined,
+          authenticatedAt: times.issuedAt,
+        };
+  const id = credential === undefined ? randomId() : await hashKey("adopted", audience, credential);
+  const content = { data: new Map(texts), flashes: [], permanent };
+  const state = { id, version: 0, ...times, login, ...content, unknown: NO_CLAIMS };
+  return { text: "", state, hasData: true, isCurrentKey: true };
 }
 
-/** Why the session is not adopted: it was before, or all sessions of its subject were ended. */
-async function reasonAgainst(
-  { key, subject }: Adopted,
-  store: Store,
-  { cookie, now }: Settings,
-): Promise<string | undefined> {
-  const subjectKey =
-    subject === undefined ? undefined : await generationKey(cookie.audience, subject);
-  const keys = [key, subjectKey].filter((key) => key !== undefined);
-  const texts = keys.length === 0 ? [] : await store.get(keys);
-  const textOf = (key: string): string | undefined => texts[keys.indexOf(key)];
-  if (key !== undefined && isTaken(key, textOf(key), now())) return "adopted-before";
-  const hasGeneration = subjectKey !== undefined && textOf(subjectKey) !== undefined;
-  return hasGeneration ? "ended" : undefined;
+function forgottenBy(
+  { forget }: Adoptable<object>,
+  { cookie }: Settings,
+): ReturnType<typeof createCookie> | undefined {
+  if (forget === undefined) return undefined;
+  const { name, path = "/", domain } = forget;
+  return createCookie({
+    name,
+    path,
+    secure: cookie.isSecure,
+    ...(domain !== undefined && { domain }),
+  });
 }

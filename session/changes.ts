@@ -4,16 +4,16 @@ import type { MaybePromise } from "./maybe.ts";
 import type { Settings } from "./options.ts";
 import type { Found } from "./record.ts";
 import { type Content, type Flash, NOTHING } from "./state.ts";
-import { check, decode, encode, type Json } from "./token/json.ts";
+import { check, decode, encode } from "./token/json.ts";
 
 /** A session as one request has it: what it was given, and what it has made of that so far. */
 export interface Draft {
   readonly settings: Settings;
   readonly request: Request | undefined;
-  /** The request's cookie; undefined for a visitor without a good one. */
+  /** The request's session from before; undefined for a visitor without a good cookie. */
   readonly found: Found | undefined;
-  /** Another system's session that the request came with, in place of one of ours. */
-  readonly adopted: Adopted | undefined;
+  /** Where that is another system's, to become one of ours. */
+  readonly foreign: Foreign | undefined;
   /** What changes are compared with: nothing, once the request gave up what it was given. */
   base: Content;
   /** The values, decoded; undefined as long as only plain ones were read. */
@@ -23,53 +23,53 @@ export interface Draft {
   permanent: boolean;
   takenFlashes: readonly Flash[];
   addedFlashes: readonly Flash[];
-  /** The subject of `signIn`. */
-  signedIn: string | undefined;
-  /** The subject of `endOthers`. */
-  endedOthersOf: string | undefined;
-  /** Whether the session moves to a new id: by `signIn`, `regenerate` or `endOthers`. */
-  hasNewId: boolean;
-  /** Whether the session that was given ends, with whatever it moved to. */
-  isDestroyed: boolean;
+  calls: Calls;
   /** The id of a session that begins or moves, the same for all tries to commit. */
   newId: string | undefined;
-  /** `found`, or what a try to commit found ended: that stays so for the tries after it. */
-  latest: Found | undefined;
   /** What commits tried to put into the store, each text with what was there before. */
   attempts: ReadonlyMap<string, string | undefined>;
+  /** The highest version among them. */
+  triedVersion: number;
   isTouched: boolean;
   /** The `Set-Cookie` lines, once a commit began; undefined again where that failed. */
-  committed: { readonly lines: MaybePromise<readonly string[]> } | undefined;
+  committed: MaybePromise<readonly string[]> | undefined;
   hasReportedLateWrite: boolean;
 }
 
-/** Another system's session, ready to become one of ours. */
-export interface Adopted {
-  readonly content: Content;
-  /** Who is signed in. */
-  readonly subject: string | undefined;
-  /** The store's key of its credential; undefined where it has none. */
-  readonly key: string | undefined;
+/** What becomes of another system's session. */
+export interface Foreign {
+  /** Whether a store keeps it from being adopted again. */
+  readonly isOnce: boolean;
   /** Its cookie, to be deleted. */
   readonly forget: Cookie | undefined;
 }
 
+/** What the request did to the session as a whole. */
+export interface Calls {
+  /** The subject of `signIn`. */
+  readonly signedIn: string | undefined;
+  /** The subject of `endOthers`. */
+  readonly endedOthersOf: string | undefined;
+  /** Whether the session moves to a new id: by `signIn`, `regenerate` or `endOthers`. */
+  readonly hasNewId: boolean;
+  /** Whether the session that was given ends, with whatever it moved to. */
+  readonly isDestroyed: boolean;
+  /** Whether its content stays: not after `destroy`, and not for another subject. */
+  readonly keepsRest: boolean;
+}
+
 /** What one request changed. */
-export interface Changes extends Readonly<
-  Pick<
-    Draft,
-    "takenFlashes" | "addedFlashes" | "signedIn" | "endedOthersOf" | "hasNewId" | "isDestroyed"
-  >
-> {
+export interface Changes {
   /**
    * The changed keys, each with its new tagged JSON; without `text` the key was removed. `insideOf` is
    * the JSON of a value that was changed inside without being set: the change holds only on top of it.
    */
   readonly values: ReadonlyMap<string, { readonly text?: string; readonly insideOf?: string }>;
+  readonly takenFlashes: readonly Flash[];
+  readonly addedFlashes: readonly Flash[];
   /** Undefined where the request left it alone. */
   readonly permanent: boolean | undefined;
-  /** Whether what was there before stays: not after `destroy`, and not for another subject. */
-  readonly keepsRest: boolean;
+  readonly calls: Calls;
 }
 
 /** How many flashes wait at most, so that a queue that nobody shows can't fill the cookie. */
@@ -79,44 +79,41 @@ const FLASH_LIMIT = 20;
 const NO_FLASHES: readonly Flash[] = [];
 const NO_KEYS: Set<string> = new Set();
 const NO_ATTEMPTS: Draft["attempts"] = new Map();
-
-const parseJson: (text: string) => Json = JSON.parse;
+const NO_CALLS: Calls = {
+  signedIn: undefined,
+  endedOthersOf: undefined,
+  hasNewId: false,
+  isDestroyed: false,
+  keepsRest: true,
+};
 
 /** A draft that nobody used yet. */
 export function createDraft(
   settings: Settings,
-  found?: Found,
-  adopted?: Adopted,
   request?: Request,
+  found?: Found,
+  foreign?: Foreign,
 ): Draft {
-  const base = found?.kind === "live" ? found.state : (adopted?.content ?? NOTHING);
+  const base = found?.kind === "live" ? found.state : NOTHING;
   return {
     settings,
     request,
     found,
-    adopted,
+    foreign,
     base,
     values: undefined,
     assigned: NO_KEYS,
     permanent: base.permanent,
     takenFlashes: NO_FLASHES,
     addedFlashes: NO_FLASHES,
-    signedIn: undefined,
-    endedOthersOf: undefined,
-    hasNewId: false,
-    isDestroyed: false,
+    calls: NO_CALLS,
     newId: undefined,
-    latest: found,
     attempts: NO_ATTEMPTS,
+    triedVersion: 0,
     isTouched: false,
     committed: undefined,
     hasReportedLateWrite: false,
   };
-}
-
-/** Who the other system's session says is signed in, unless the request gave that session up. */
-export function adoptedSubject({ adopted, base }: Draft): string | undefined {
-  return base === adopted?.content ? adopted.subject : undefined;
 }
 
 /** Gives up what the request was given, and what it changed so far. */
@@ -126,9 +123,9 @@ export function discard(draft: Draft): void {
   draft.permanent = false;
   draft.takenFlashes = NO_FLASHES;
   draft.addedFlashes = NO_FLASHES;
-  draft.signedIn = undefined;
-  draft.hasNewId = false;
   draft.newId = undefined;
+  const { isDestroyed, endedOthersOf } = draft.calls;
+  draft.calls = { ...NO_CALLS, keepsRest: false, isDestroyed, endedOthersOf };
 }
 
 /**
@@ -148,7 +145,7 @@ export function valuesOf(draft: Draft): Map<string, unknown> {
   if (draft.values !== undefined) return draft.values;
   draft.assigned = new Set();
   draft.values = new Map();
-  for (const [key, text] of draft.base.data) draft.values.set(key, decode(parseJson(text)));
+  for (const [key, text] of draft.base.data) draft.values.set(key, decode(JSON.parse(text)));
   return draft.values;
 }
 
@@ -210,8 +207,7 @@ export function isUnused(draft: Draft): boolean {
     draft.takenFlashes === NO_FLASHES &&
     draft.addedFlashes === NO_FLASHES &&
     draft.permanent === draft.base.permanent &&
-    !draft.hasNewId &&
-    !draft.isDestroyed
+    draft.calls === NO_CALLS
   );
 }
 
@@ -232,25 +228,16 @@ export function changesOf(draft: Draft): Changes {
   if (draft.values !== undefined) {
     for (const key of base.data.keys()) if (!draft.values.has(key)) values.set(key, {});
   }
-  const { takenFlashes, addedFlashes, signedIn, endedOthersOf, hasNewId, isDestroyed } = draft;
-  return {
-    values,
-    permanent: permanent === base.permanent ? undefined : permanent,
-    keepsRest: base !== NOTHING,
-    takenFlashes,
-    addedFlashes,
-    signedIn,
-    endedOthersOf,
-    hasNewId,
-    isDestroyed,
-  };
+  const { takenFlashes, addedFlashes, calls } = draft;
+  const isSame = permanent === base.permanent;
+  return { values, takenFlashes, addedFlashes, permanent: isSame ? undefined : permanent, calls };
 }
 
 /** Whether there is anything to commit. */
 export function hasChanges(changes: Changes): boolean {
-  const { values, permanent, takenFlashes, addedFlashes, hasNewId, isDestroyed } = changes;
+  const { values, takenFlashes, addedFlashes, permanent, calls } = changes;
   const count = values.size + takenFlashes.length + addedFlashes.length;
-  return count > 0 || permanent !== undefined || hasNewId || isDestroyed;
+  return count > 0 || permanent !== undefined || calls.hasNewId || calls.isDestroyed;
 }
 
 /**

@@ -1,5 +1,6 @@
+import { findForeign } from "./adopt.ts";
 import {
-  adoptedSubject,
+  type Calls,
   type Changes,
   changesOf,
   type Draft,
@@ -13,7 +14,6 @@ import {
   isDue,
   isOutlived,
   isRecent,
-  isTaken,
   type Plan,
   type Sight,
   type Write,
@@ -21,15 +21,7 @@ import {
 import { SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { type MaybePromise, within } from "./maybe.ts";
 import type { Settings } from "./options.ts";
-import {
-  type Found,
-  type Live,
-  find,
-  readGeneration,
-  readMark,
-  readVersion,
-  writeRecord,
-} from "./record.ts";
+import { find, findMark, type Found, readGeneration, writeRecord } from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { shortenData, writeClaims, writeData } from "./token/claims.ts";
@@ -44,12 +36,13 @@ export interface Committer {
   readonly turns: Map<string, Promise<unknown>>;
 }
 
+/** What the store has, by key. */
+type Texts = Map<string, string | undefined>;
+
 /** In bytes. A larger cookie is reported as `near-limit`. */
 const NEAR_LIMIT = 3072;
 /** How many ids a late logout follows. */
 const SUCCESSORS = 8;
-/** Another request was faster: look again. */
-const CONFLICT: unique symbol = Symbol("conflict");
 const NO_LINES: readonly string[] = [];
 
 /**
@@ -58,12 +51,11 @@ const NO_LINES: readonly string[] = [];
  * then the same session can be committed again.
  */
 export function commitDraft(committer: Committer, draft: Draft): MaybePromise<readonly string[]> {
-  const { found, adopted } = draft;
+  const { found, foreign } = draft;
   const isStale = found?.kind === "live" && isDue(found, committer.settings.now());
-  if (!isStale && adopted === undefined && isUnused(draft)) return NO_LINES;
+  if (!isStale && foreign === undefined && isUnused(draft)) return NO_LINES;
   const changes = changesOf(draft);
-  if (!hasChanges(changes)) {
-    if (adopted !== undefined) return adopt(committer, draft, changes);
+  if (!hasChanges(changes) && foreign === undefined) {
     return isStale ? refresh(committer, draft, changes) : NO_LINES;
   }
   const commit = (): Promise<readonly string[]> => settle(committer, draft, changes);
@@ -78,7 +70,7 @@ function inTurn<T>(
 ): Promise<T> {
   const before = turns.get(id);
   const turn =
-    before === undefined ? commit() : within(before, settings.storeTimeout, isBusy).then(commit);
+    before === undefined ? commit() : within(before, settings.storeTimeout, busyError).then(commit);
   const done: Promise<unknown> = turn
     .catch(() => {})
     .then(() => turns.get(id) === done && turns.delete(id));
@@ -86,7 +78,7 @@ function inTurn<T>(
   return turn;
 }
 
-function isBusy(): SessionStoreError {
+function busyError(): SessionStoreError {
   return new SessionStoreError("other requests of the session kept changing it");
 }
 
@@ -97,12 +89,19 @@ async function settle(
   changes: Changes,
 ): Promise<readonly string[]> {
   const deadline = performance.now() + committer.settings.storeTimeout;
-  do {
-    const sight = await look(committer, draft, changes);
-    const lines = await act(committer, draft, sight, decide(sight, changes, committer.settings));
-    if (lines !== CONFLICT) return lines;
-  } while (performance.now() < deadline);
-  throw isBusy();
+  try {
+    do {
+      const { sight, texts } = await look(committer, draft, changes.calls);
+      const plan = decide(sight, changes, committer.settings);
+      const lines = await act(committer, draft, sight, plan, texts);
+      if (lines !== undefined) return lines;
+    } while (performance.now() < deadline);
+  } catch (error) {
+    // Another system's session that does not fit fails no request that did not change it.
+    if (error instanceof SessionTooLargeError && !hasChanges(changes)) return NO_LINES;
+    throw error;
+  }
+  throw busyError();
 }
 
 /** What was only read never fails: its cookie can be signed again another time. */
@@ -112,152 +111,117 @@ async function refresh(
   changes: Changes,
 ): Promise<readonly string[]> {
   try {
-    const sight = await look(committer, draft, changes);
-    const lines = await act(committer, draft, sight, decideRefresh(sight, committer.settings));
-    return lines === CONFLICT ? NO_LINES : lines;
+    const { sight, texts } = await look(committer, draft, changes.calls);
+    const plan = decideRefresh(sight, committer.settings);
+    return (await act(committer, draft, sight, plan, texts)) ?? NO_LINES;
   } catch (error) {
     if (error instanceof SessionError) return NO_LINES;
     throw error;
   }
 }
 
-/** Another system's session that does not fit is no reason to fail a request that did not change it. */
-async function adopt(
-  committer: Committer,
-  draft: Draft,
-  changes: Changes,
-): Promise<readonly string[]> {
-  try {
-    return await settle(committer, draft, changes);
-  } catch (error) {
-    if (error instanceof SessionTooLargeError) return NO_LINES;
-    throw error;
-  }
-}
-
-/** Looks at all that the decision depends on, in one call of the store. */
+/** Looks at all that the decision depends on, as a rule in one call of the store. */
 async function look(
   { settings, store }: Committer,
   draft: Draft,
-  { signedIn = adoptedSubject(draft), endedOthersOf, isDestroyed }: Changes,
-): Promise<Sight> {
+  { signedIn: subject, endedOthersOf, isDestroyed }: Calls,
+): Promise<{ readonly sight: Sight; readonly texts: Texts }> {
   const now = Math.floor(settings.now());
   const newId = (draft.newId ??= randomId());
-  const { id, login, adopted } = draft.found?.token.state ?? {};
-  const keyOf = (subject: string): Promise<string> =>
-    generationKey(settings.cookie.audience, subject);
-  const signedInKey = signedIn === undefined ? undefined : await keyOf(signedIn);
+  const { audience } = settings.cookie;
+  const keyOf = async (subject: string): Promise<string> => generationKey(audience, subject);
+  const key = subject === undefined ? undefined : await keyOf(subject);
   const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
+  const { id, login } = draft.found?.token.state ?? {};
   const retriedId = draft.attempts.size > 0 ? newId : undefined;
-  const adoptedKey = draft.adopted?.key ?? adopted;
-  const keys = [id, login?.key, retriedId, signedInKey, othersKey, adoptedKey];
-  const texts = await getAll(store, keys);
-  const found = findAgain(draft, texts);
-  if (found?.kind === "live" && isOutlived(found, now)) draft.latest = endedByTime(found);
-  if (found?.kind === "ended") draft.latest = found;
+  const texts = await getAll(store, [id, login?.key, retriedId, key, othersKey]);
+  const found = await findAgain(draft, store, texts, now);
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
   const mayFollow = isDestroyed && found?.kind === "ended" && (wasLive || isRecent(found, now));
-  const subjectOf = (key: string): Sight["signedIn"] => {
-    const text = texts.get(key);
-    return { key, text, generation: readGeneration(key, text)?.generation };
-  };
-  return {
+  const sight: Sight = {
     now,
     found,
     wasLive,
+    foreign: draft.foreign,
     newId,
-    newText,
     isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
-    signedIn: signedInKey === undefined ? undefined : subjectOf(signedInKey),
-    endedOthersOf: othersKey === undefined ? undefined : subjectOf(othersKey),
-    adopted: draft.adopted && { ...draft.adopted, isOver: isOver(draft, signedInKey, texts, now) },
-    adoption:
-      adoptedKey === undefined ? undefined : { key: adoptedKey, text: texts.get(adoptedKey) },
-    successor: mayFollow ? await follow(store, found.next) : undefined,
+    triedVersion: draft.triedVersion,
+    signedIn:
+      subject === undefined || key === undefined
+        ? undefined
+        : { subject, key, generation: readGeneration(key, texts.get(key))?.generation },
+    endedOthersOf: othersKey,
+    successor: mayFollow ? await follow(store, found.next, texts) : undefined,
   };
+  return { sight, texts };
 }
 
-/** Whether an earlier request took the other system's session for good, or ended its subject's. */
-function isOver(
-  { adopted, attempts, signedIn }: Draft,
-  subjectKey: string | undefined,
-  texts: ReadonlyMap<string, string | undefined>,
-  now: number,
-): boolean {
-  const before = (key: string | undefined): string | undefined => {
-    const text = texts.get(key ?? "");
-    return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
-  };
-  const key = adopted?.key;
-  const hasGeneration = signedIn === undefined && before(subjectKey) !== undefined;
-  return hasGeneration || (key !== undefined && isTaken(key, before(key), now));
-}
-
-async function getAll(
-  store: Store,
-  keys: readonly (string | undefined)[],
-): Promise<ReadonlyMap<string, string | undefined>> {
+async function getAll(store: Store, keys: readonly (string | undefined)[]): Promise<Texts> {
   const names = [...new Set(keys)].filter((key) => key !== undefined);
   const values = names.length === 0 ? [] : await store.get(names);
   return new Map(names.map((name, index) => [name, values[index]]));
 }
 
 /** What the store says now, where what this commit itself tried to put counts as what was before. */
-function findAgain(
-  { latest: found, attempts }: Draft,
-  texts: ReadonlyMap<string, string | undefined>,
-): Found | undefined {
+async function findAgain(
+  { found, foreign, attempts }: Draft,
+  store: Store,
+  texts: Texts,
+  now: number,
+): Promise<Found | undefined> {
   if (found === undefined) return undefined;
-  const { id, login } = found.token.state;
-  const text = texts.get(id);
-  if (found.kind === "ended") {
-    const mark = text === undefined ? undefined : readMark(id, text);
-    return mark === undefined ? { ...found, text } : { ...found, ...mark, hasMark: true, text };
-  }
-  const generation = login === undefined ? undefined : texts.get(login.key);
-  const before = text !== undefined && attempts.has(text) ? attempts.get(text) : text;
-  const isOwn = generation !== undefined && attempts.has(generation);
-  const again = find(found.token, before, isOwn ? attempts.get(generation) : generation);
-  if (again.kind === "ended" || text === before) return again;
-  // Someone may have been given the version that the lost answer was about.
-  const version = Math.max(again.state.version, text === undefined ? 0 : readVersion(id, text));
-  return { ...again, text, state: { ...again.state, version } };
+  const { token } = found;
+  const { id, login } = token.state;
+  const before = (key: string): string | undefined => {
+    const text = texts.get(key);
+    return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
+  };
+  const both = [before(id), login && before(login.key)] as const;
+  const again =
+    foreign === undefined ? find(token, ...both) : await findForeign(token, ...both, store, now);
+  if (again.kind === "ended" || (found.kind === "live" && !isOutlived(again, now))) return again;
+  return { kind: "ended", token, at: undefined, next: undefined, hasMark: false };
 }
 
-function endedByTime({ token, text }: Live): Found {
-  return { kind: "ended", token, at: undefined, next: undefined, hasMark: false, text };
-}
-
-/** Where a session that moved is now, though it moved again. */
-async function follow(store: Store, next: string | undefined): Promise<Sight["successor"]> {
+/** The id where a session that moved is now, though it moved again. Adds what was looked at. */
+async function follow(
+  store: Store,
+  next: string | undefined,
+  texts: Texts,
+): Promise<string | undefined> {
   let key = next;
   for (let step = 0; key !== undefined && step < SUCCESSORS; step++) {
-    const [previous] = await store.get([key]);
-    const mark = previous === undefined ? undefined : readMark(key, previous);
-    if (mark === undefined) return { key, previous };
+    const [text] = await store.get([key]);
+    texts.set(key, text);
+    const mark = findMark(key, text);
+    if (mark === undefined) return key;
     key = mark.next;
   }
   return undefined;
 }
 
-/** Signs first, since a cookie that is too large must change nothing; then writes, in order. */
+/**
+ * Signs first, since a cookie that is too large must change nothing; then writes, in order. Undefined
+ * where another request was faster.
+ */
 async function act(
   committer: Committer,
   draft: Draft,
   { found, now }: Sight,
-  { writes, cookie, forget, isDropped }: Plan,
-): Promise<readonly string[] | typeof CONFLICT> {
+  { writes, cookie, isDropped }: Plan,
+  texts: Texts,
+): Promise<readonly string[] | undefined> {
   const { settings } = committer;
   const { onEvent } = settings;
   const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
-  if (!(await putAll(committer, draft, writes, signed?.state))) return CONFLICT;
-  const token = found?.token;
+  if (!(await putAll(committer, draft, writes, texts, signed?.state))) return undefined;
+  const token = draft.foreign === undefined ? found?.token : undefined;
   const isTrimmed = typeof cookie === "object" && cookie.state !== signed?.state;
-  if (isDropped || isTrimmed)
+  if (isDropped || isTrimmed) {
     onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
-  const isSame = forget?.audience === settings.cookie.audience && cookie !== undefined;
-  const others = forget === undefined || isSame ? NO_LINES : [deleteCookie(forget)];
+  }
+  const others = found?.kind === "live" ? forgetLines(committer, draft, cookie !== undefined) : [];
   if (signed === undefined) {
     return cookie === "delete" ? [deleteCookie(settings.cookie), ...others] : others;
   }
@@ -271,25 +235,39 @@ async function act(
   return [setCookie(settings.cookie, text, maxAge), ...others];
 }
 
+/** Deletes the other system's cookie, unless ours takes its place. */
+function forgetLines(
+  { settings: { cookie } }: Committer,
+  { foreign }: Draft,
+  hasOurs: boolean,
+): readonly string[] {
+  if (foreign?.forget === undefined) return NO_LINES;
+  const isSame = foreign.forget.audience === cookie.audience && hasOurs;
+  return isSame ? NO_LINES : [deleteCookie(foreign.forget)];
+}
+
 /** Whether all writes took effect: it stops at the first that found something else. */
 async function putAll(
   { settings, store }: Committer,
   draft: Draft,
   writes: readonly Write[],
+  looked: Texts,
   signed: State | undefined,
 ): Promise<boolean> {
   if (settings.store === null) return true;
   const { audience } = settings.cookie;
   // All texts come first, since a record that is too large must change nothing.
-  const texts = writes.map(({ next, ...write }) => ({
-    ...write,
-    text: typeof next === "string" ? next : writeRecord(signed ?? next, audience),
-  }));
-  for (const { key, previous, text, ttl } of texts) {
+  const texts = writes.map(({ key, next, ttl }) => {
+    const text = typeof next === "string" ? next : writeRecord(signed ?? next, audience);
+    return { key, text, ttl };
+  });
+  for (const { key, text, ttl } of texts) {
+    const previous = looked.get(key);
     // The answer may be lost though the store took it.
     const { attempts } = draft;
     const isOwn = previous !== undefined && attempts.has(previous);
     draft.attempts = new Map(attempts).set(text, isOwn ? attempts.get(previous) : previous);
+    if (signed !== undefined) draft.triedVersion = signed.version;
     if (!(await store.replace(key, previous, text, ttl))) return false;
   }
   return true;

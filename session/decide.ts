@@ -1,15 +1,15 @@
-import { type Adopted, apply, type Changes, hasChanges } from "./changes.ts";
-import type { Cookie } from "./cookie/attributes.ts";
+import { apply, type Changes, hasChanges } from "./changes.ts";
 import type { Settings } from "./options.ts";
+import { type Found, type Live, writeGeneration, writeMark } from "./record.ts";
 import {
-  type Found,
-  type Live,
-  readAdoption,
-  writeAdoption,
-  writeGeneration,
-  writeMark,
-} from "./record.ts";
-import { beginTimes, type Login, NOTHING, renewTimes, type State, type Times } from "./state.ts";
+  beginTimes,
+  type Login,
+  NO_CLAIMS,
+  NOTHING,
+  renewTimes,
+  type State,
+  type Times,
+} from "./state.ts";
 
 /**
  * Seconds for which requests of a session overlap, so that a late answer may undo its end; and in which
@@ -19,39 +19,30 @@ const OVERLAP = 60;
 /** Seconds that a record outlives the token beside it: twice the clocks' difference, and a minute. */
 const MARGIN = 120;
 /** Seconds that a generation is kept, and the end of an id whose own end is unknown. */
-export const LONGEST: number = 401 * 24 * 60 * 60;
+export const RETENTION: number = 401 * 24 * 60 * 60;
 
 /** What a commit saw when it looked at the store. */
 export interface Sight {
   /** In milliseconds, from before the store was asked. */
   readonly now: number;
-  /** The cookie, and what the store says of it; undefined where none came. */
+  /** The session that the request came with, and what the store says of it. */
   readonly found: Found | undefined;
-  /** Whether `open` found the cookie's session live. */
+  /** Whether `open` found it live. */
   readonly wasLive: boolean;
+  /** Where it is another system's: whether the store keeps it from being adopted again. */
+  readonly foreign: { readonly isOnce: boolean } | undefined;
   /** The id for a session that begins or moves, and the generation for `endOthers`. */
   readonly newId: string;
-  /** What an earlier try put under that id. */
-  readonly newText: string | undefined;
   /** Whether another request has ended that id since. */
   readonly isNewIdEnded: boolean;
-  /** The generation of the subject that the request signs in, or adopts. */
-  readonly signedIn: Generation | undefined;
-  /** The generation of the subject whose other sessions it ends. */
-  readonly endedOthersOf: Generation | undefined;
-  /** The other system's session that the request came with, and whether it is too late to adopt it. */
-  readonly adopted: (Adopted & { readonly isOver: boolean }) | undefined;
-  /** What the store has of that session, or of the one that the cookie's session was adopted from. */
-  readonly adoption: { readonly key: string; readonly text: string | undefined } | undefined;
-  /** Where a session to be destroyed went on; undefined where it did not. */
-  readonly successor: Pick<Write, "key" | "previous"> | undefined;
-}
-
-/** A subject's generation in the store. */
-interface Generation {
-  readonly key: string;
-  readonly generation: string | undefined;
-  readonly text: string | undefined;
+  /** The highest version that an earlier try wrote: its answer may have been lost, and others saw it. */
+  readonly triedVersion: number;
+  /** The subject that the request signs in, with its generation. */
+  readonly signedIn: Omit<Login, "authenticatedAt"> | undefined;
+  /** The store's key of the subject whose other sessions it ends. */
+  readonly endedOthersOf: string | undefined;
+  /** The id where a session to be destroyed went on; undefined where it did not. */
+  readonly successor: string | undefined;
 }
 
 /** What is to be done, in the order in which a crash may interrupt it. */
@@ -59,18 +50,13 @@ export interface Plan {
   readonly writes: readonly Write[];
   /** What the browser gets: a token of a state, a deletion, or nothing. */
   readonly cookie: { readonly state: State } | "delete" | undefined;
-  /** The other system's cookie, to be deleted. */
-  readonly forget: Cookie | undefined;
   /** Whether a change had to be dropped. */
   readonly isDropped: boolean;
 }
 
-const NO_PLAN: Plan = { writes: [], cookie: undefined, forget: undefined, isDropped: false };
-
-/** One compare-and-set: puts a text, or the record of a state, where `previous` was. */
+/** Puts a text, or the record of a state, in place of what was looked at. */
 export interface Write {
   readonly key: string;
-  readonly previous: string | undefined;
   readonly next: string | State;
   /** In seconds. */
   readonly ttl: number;
@@ -84,55 +70,46 @@ export type Rules = Pick<Settings, "dataIn" | "idleTimeout" | "lifetime">;
  * where there is none, and to neither where they come too late.
  */
 export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
-  const { now, found, newId, newText, successor } = sight;
-  const adopted = sight.adopted?.isOver === false ? sight.adopted : undefined;
-  const live = found?.kind === "live" && !isOutlived(found, now) ? found : undefined;
+  const { now, found, foreign, newId, successor } = sight;
+  const { hasNewId, isDestroyed, signedIn, keepsRest } = changes.calls;
+  const live = found?.kind === "live" ? found : undefined;
   if (sight.isNewIdEnded || (live === undefined && !mayBegin(sight, changes))) {
-    return { ...NO_PLAN, isDropped: hasChanges(changes) };
+    return { writes: [], cookie: undefined, isDropped: hasChanges(changes) };
   }
-  const present = live?.state;
-  const before = present ?? adopted?.content ?? NOTHING;
-  const { content, isDropped } = apply(changes.keepsRest ? before : NOTHING, changes);
-  const subject = changes.signedIn ?? (changes.keepsRest ? adopted?.subject : undefined);
-  const login = loginOf(sight, changes, subject, present?.login);
+  const { content, isDropped } = apply((keepsRest && live?.state) || NOTHING, changes);
+  const login = loginOf(sight, isDestroyed ? undefined : live?.state.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
-  const hasEnded = !isKept || changes.hasNewId || changes.isDestroyed;
-  const { adoption } = sight;
-  const isOpen = adoption !== undefined && !isTaken(adoption.key, adoption.text, now);
-  const keepsId = present !== undefined && !hasEnded;
-  const begins = live === undefined || changes.isDestroyed || changes.signedIn !== undefined;
+  const hasEnded = !isKept || hasNewId || isDestroyed;
+  const keepsId = live !== undefined && foreign === undefined && !hasEnded;
+  const begins =
+    live === undefined || foreign !== undefined || isDestroyed || signedIn !== undefined;
   const state: State = {
-    id: keepsId ? present.id : newId,
-    version: Math.max(now, (present?.version ?? 0) + 1),
+    id: keepsId ? live.state.id : newId,
+    version: Math.max(now, sight.triedVersion + 1, (live?.state.version ?? 0) + 1),
     ...(begins ? beginTimes(now, rules) : renewed(live, now)),
     login,
-    adopted: isOpen && !hasEnded ? adoption.key : undefined,
     ...content,
-    unknown: begins ? {} : live.state.unknown,
+    unknown: begins ? NO_CLAIMS : live.state.unknown,
   };
   const hasRecord = isKept && (keepsId || rules.dataIn === "store");
-  const how = isKept && changes.hasNewId ? "moved" : "ended";
-  const isDeleted = found !== undefined && (live !== undefined || changes.isDestroyed);
+  const isDeleted =
+    found !== undefined && foreign === undefined && (live !== undefined || isDestroyed);
   return {
     writes: [
-      ...(keepsId ? [] : adopt(sight, hasEnded)),
       ...endOthers(sight),
-      ...(hasRecord ? [recordOf(state, keepsId ? live?.text : newText, now)] : []),
-      ...(found !== undefined && !keepsId && isToMark(found, changes)
-        ? [markOf(found, how, sight)]
-        : []),
+      ...(hasRecord ? [recordOf(state, now)] : []),
+      ...(keepsId ? [] : markFound(sight, changes, isKept, hasEnded)),
       ...(successor === undefined ? [] : [endSuccessor(successor, sight)]),
     ],
     cookie: isKept ? { state } : isDeleted ? "delete" : undefined,
-    forget: adopted?.forget,
     isDropped,
   };
 }
 
 /** Whether so much time went by that an end of the session may be forgotten by now. */
-export function isOutlived({ token, state, text }: Live, now: number): boolean {
+export function isOutlived({ token, state, hasRecord }: Live, now: number): boolean {
   const seconds = now / 1000;
-  const isForgotten = text === undefined && seconds > token.state.expiresAt + OVERLAP;
+  const isForgotten = !hasRecord && seconds > token.state.expiresAt + OVERLAP;
   return isForgotten || seconds >= state.endsAt;
 }
 
@@ -141,30 +118,9 @@ export function isOutlived({ token, state, text }: Live, now: number): boolean {
  * request, the changes are lost with it. A request that may overlap the end must not send a cookie,
  * because it could replace a login's.
  */
-function mayBegin(
-  { found, wasLive, adopted, now }: Sight,
-  { isDestroyed, signedIn }: Changes,
-): boolean {
-  if (isDestroyed || signedIn !== undefined) return true;
-  if (found === undefined) return adopted?.isOver !== true;
+function mayBegin({ found, wasLive, now }: Sight, { calls }: Changes): boolean {
+  if (found === undefined || calls.isDestroyed || calls.signedIn !== undefined) return true;
   return !wasLive && !isRecent(found, now);
-}
-
-/** Whether another system's session was adopted too long ago to be adopted once more. */
-export function isTaken(key: string, text: string | undefined, now: number): boolean {
-  const at = readAdoption(key, text);
-  return at !== undefined && now >= at + OVERLAP * 1000;
-}
-
-/**
- * The write that says that the other system's session is adopted: for the requests of the same page not
- * for the last time, unless the session that it became has ended or moved.
- */
-function adopt({ adoption, now }: Sight, hasEnded: boolean): readonly Write[] {
-  if (adoption === undefined) return [];
-  const { key, text } = adoption;
-  if (hasEnded ? isTaken(key, text, now) : text !== undefined) return [];
-  return [{ key, previous: text, next: writeAdoption(key, hasEnded ? 0 : now), ttl: LONGEST }];
 }
 
 /** Whether a request with the ended cookie may overlap the request that ended it. */
@@ -172,53 +128,51 @@ export function isRecent(found: Found, now: number): boolean {
   return found.kind === "ended" && found.at !== undefined && now < found.at + OVERLAP * 1000;
 }
 
-/** Whether the id gets a mark. One that only its generation ended gets one from a logout or a login. */
-function isToMark(found: Found, { isDestroyed, signedIn }: Changes): boolean {
-  if (found.kind === "live") return true;
-  return !found.hasMark && (isDestroyed || signedIn !== undefined);
+/** The write that marks an id that ended or moved, unless it has a mark that says so. */
+function markFound(
+  { now, found, foreign, newId }: Sight,
+  { calls }: Changes,
+  isKept: boolean,
+  hasEnded: boolean,
+): readonly Write[] {
+  if (found === undefined) return [];
+  const { id } = found.token.state;
+  if (foreign !== undefined) {
+    if (!foreign.isOnce || (found.kind === "live" && found.hasRecord && !hasEnded)) return [];
+    const how = hasEnded ? "ended" : "moved";
+    return [{ key: id, next: writeMark(id, how, now, newId), ttl: RETENTION }];
+  }
+  // One that only its generation ended, or the clock, gets a mark from a logout or a login.
+  const isToMark = calls.isDestroyed || calls.signedIn !== undefined;
+  if (found.kind === "ended" && (found.hasMark || !isToMark)) return [];
+  const how = isKept && calls.hasNewId ? "moved" : "ended";
+  const ttl = retention(renewed(found, now), now);
+  return [{ key: id, next: writeMark(id, how, now, newId), ttl }];
 }
 
 /** Who is signed in after the request, with the generation that the subject then has. */
 function loginOf(
-  { now, signedIn, newId }: Sight,
-  { endedOthersOf, isDestroyed }: Changes,
-  subject: string | undefined,
+  { now, signedIn, endedOthersOf, newId }: Sight,
   present: Login | undefined,
 ): Login | undefined {
-  const kept = isDestroyed ? undefined : present;
   const login =
-    subject === undefined || signedIn === undefined
-      ? kept
-      : {
-          subject,
-          key: signedIn.key,
-          generation: signedIn.generation,
-          authenticatedAt: Math.floor(now / 1000),
-        };
-  const isRenewed = login !== undefined && login.subject === endedOthersOf;
+    signedIn === undefined ? present : { ...signedIn, authenticatedAt: Math.floor(now / 1000) };
+  const isRenewed = login !== undefined && login.key === endedOthersOf;
   return isRenewed ? { ...login, generation: newId } : login;
 }
 
 /** The write that replaces the subject's generation, where this request ends other sessions. */
-function endOthers({ endedOthersOf: subject, newId, now }: Sight): readonly Write[] {
-  if (subject === undefined) return [];
-  const { key, text: previous } = subject;
-  return [{ key, previous, next: writeGeneration(key, newId, now), ttl: LONGEST }];
+function endOthers({ endedOthersOf: key, newId, now }: Sight): readonly Write[] {
+  if (key === undefined) return [];
+  return [{ key, next: writeGeneration(key, newId, now), ttl: RETENTION }];
 }
 
-function recordOf(state: State, previous: string | undefined, now: number): Write {
-  return { key: state.id, previous, next: state, ttl: retention(state, now) };
+function recordOf(state: State, now: number): Write {
+  return { key: state.id, next: state, ttl: retention(state, now) };
 }
 
-function markOf(found: Found, how: "ended" | "moved", { now, newId }: Sight): Write {
-  const { id } = found.token.state;
-  const ttl = retention(renewed(found, now), now);
-  return { key: id, previous: found.text, next: writeMark(id, how, now, newId), ttl };
-}
-
-function endSuccessor(successor: Pick<Write, "key" | "previous">, { now, newId }: Sight): Write {
-  const next = writeMark(successor.key, "ended", now, newId);
-  return { ...successor, next, ttl: LONGEST };
+function endSuccessor(key: string, { now, newId }: Sight): Write {
+  return { key, next: writeMark(key, "ended", now, newId), ttl: RETENTION };
 }
 
 /** The times of a token signed now: its `iat` is before neither the cookie's nor the record's. */
@@ -235,12 +189,12 @@ function retention({ expiresAt }: Times, now: number): number {
 
 /** What signing again without a change does: nothing where the session has ended meanwhile. */
 export function decideRefresh({ found, now }: Sight, rules: Rules): Plan {
-  if (found?.kind !== "live" || isOutlived(found, now) || !isDue(found, now)) {
-    return NO_PLAN;
+  if (found?.kind !== "live" || !isDue(found, now)) {
+    return { writes: [], cookie: undefined, isDropped: false };
   }
   const state = { ...found.state, ...renewed(found, now) };
-  const writes = rules.dataIn === "store" ? [recordOf(state, found.text, now)] : [];
-  return { ...NO_PLAN, writes, cookie: { state } };
+  const writes = rules.dataIn === "store" ? [recordOf(state, now)] : [];
+  return { writes, cookie: { state }, isDropped: false };
 }
 
 /** Whether a cookie is to be signed again though nobody changed its session. */

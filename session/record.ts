@@ -1,14 +1,15 @@
 /**
  * What the store keeps, as text. Each value begins with its own key, so that an answer about another
- * key is noticed.
+ * key is noticed; then come its kind and a number.
  *
- * | value        | text                                                                        |
- * |--------------|-----------------------------------------------------------------------------|
- * | a record     | `ID VERSION CLAIMS`: a session's newest state; the claims as in a token     |
- * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                      |
- * | a moved mark | `ID moved MILLISECONDS ID`: it goes on under the second id                  |
- * | a generation | `KEY RANDOM MILLISECONDS`: sessions of another generation ended then        |
- * | an adoption  | `KEY MILLISECONDS`: another system's session was adopted then; 0 once over  |
+ * | value        | text                                                                          |
+ * |--------------|-------------------------------------------------------------------------------|
+ * | a record     | `ID record VERSION CLAIMS`: a session's newest state; the claims as in a token |
+ * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                        |
+ * | a moved mark | `ID moved MILLISECONDS ID`: it goes on under the second id                    |
+ * | a generation | `KEY generation MILLISECONDS RANDOM`: sessions of another one ended then      |
+ *
+ * Another system's session has a mark as well, under the key of its credential: it moved to ours.
  *
  * @module
  */
@@ -27,8 +28,8 @@ export type Found =
       readonly state: State;
       /** Whether that is the record's. */
       readonly isNewer: boolean;
-      /** The record's text; undefined where there is none. */
-      readonly text: string | undefined;
+      /** Whether the store has something under its id. */
+      readonly hasRecord: boolean;
     }
   | {
       readonly kind: "ended";
@@ -37,21 +38,24 @@ export type Found =
       readonly at: number | undefined;
       /** The id that the session moved to. */
       readonly next: string | undefined;
-      /** Whether its own id has a mark, and what else the store has under it. */
+      /** Whether its own id has a mark. */
       readonly hasMark: boolean;
-      readonly text: string | undefined;
     };
 
 /** A cookie whose session goes on. */
 export type Live = Extract<Found, { kind: "live" }>;
 
+/** What a text says: a record's version or a time, and the claims, the id or the random part. */
+interface Text {
+  readonly kind: string;
+  readonly at: number;
+  readonly body: string;
+}
+
 /** The most bytes that a record may take. */
 const RECORD_LIMIT = 1024 * 1024;
 
-const VERSION = /^(\d+(?:\.\d+)?) \{/;
-const GENERATION = /^([\w-]{22}) (\d+)$/;
-const ADOPTION = /^\d+$/;
-const MARK = /^(ended|moved) (\d+) ([\w-]{22})$/;
+const TEXT = /^(record|ended|moved|generation) (\d+(?:\.\d+)?) (?=\{|[\w-]{22}$)/;
 
 const encoder = new TextEncoder();
 
@@ -61,7 +65,7 @@ const encoder = new TextEncoder();
  */
 export function writeRecord(state: State, audience: string): string {
   const claims = writeClaims(state, audience, writeData(state.data));
-  const text = `${state.id} ${state.version} ${claims}`;
+  const text = `${state.id} record ${state.version} ${claims}`;
   const bytes = encoder.encode(text).length;
   if (bytes <= RECORD_LIMIT) return text;
   throw new SessionTooLargeError("record", bytes, RECORD_LIMIT, state.data);
@@ -77,12 +81,7 @@ export function writeMark(id: string, how: "ended" | "moved", at: number, other:
 
 /** The text of a subject's generation, and since when it has that. */
 export function writeGeneration(key: string, generation: string, at: number): string {
-  return `${key} ${generation} ${at}`;
-}
-
-/** The text that says when another system's session was adopted. 0 for one that never is again. */
-export function writeAdoption(key: string, at: number): string {
-  return `${key} ${at}`;
+  return `${key} generation ${at} ${generation}`;
 }
 
 /**
@@ -98,32 +97,41 @@ export function find(
   generation: string | undefined,
 ): Found {
   const { state, hasData } = token;
-  const mark = text === undefined ? undefined : readMark(state.id, text);
-  if (mark !== undefined) return { kind: "ended", token, ...mark, hasMark: true, text };
-  const { login } = state;
+  const { id, login } = state;
+  const own = text === undefined ? undefined : readText(id, text);
+  if (own !== undefined && own.kind !== "record") {
+    return { kind: "ended", token, ...readMark(own), hasMark: true };
+  }
   const present = login === undefined ? undefined : readGeneration(login.key, generation);
   const at = present?.at;
-  const ended: Found = { kind: "ended", token, at, next: undefined, hasMark: false, text };
+  const ended: Found = { kind: "ended", token, at, next: undefined, hasMark: false };
   if (present !== undefined && present.generation !== login?.generation) return ended;
-  const live: Live = { kind: "live", token, state, isNewer: false, text };
-  if (text === undefined) return hasData ? live : ended;
+  const live: Live = { kind: "live", token, state, isNewer: false, hasRecord: own !== undefined };
+  if (own === undefined) return hasData ? live : ended;
   // In the common case only the version is read.
-  const version = readVersion(state.id, text);
-  if (version > state.version) return { ...live, state: readState(state, text), isNewer: true };
+  const version = own.at;
+  if (version > state.version) return { ...live, state: readState(state, own), isNewer: true };
   if (hasData) return live;
   // A cookie without its data that is newer than the record: the store went back.
   if (version < state.version) return ended;
-  return { ...live, state: { ...state, data: readState(state, text).data } };
+  return { ...live, state: { ...state, data: readState(state, own).data } };
 }
 
-/** Reads a mark; undefined for a record. Throws `SessionStoreError` for another key. */
-export function readMark(
-  id: string,
-  text: string,
-): { readonly at: number; readonly next: string | undefined } | undefined {
-  const [, how, at, other] = MARK.exec(withoutKey(id, text)) ?? [];
-  if (at === undefined) return undefined;
-  return { at: Number(at), next: how === "moved" ? other : undefined };
+/** When a session ended, and the id that it moved to. */
+export interface Mark {
+  readonly at: number;
+  readonly next: string | undefined;
+}
+
+/** The mark under an id; undefined where there is none. Throws `SessionStoreError` for other text. */
+export function findMark(id: string, text: string | undefined): Mark | undefined {
+  const own = text === undefined ? undefined : readText(id, text);
+  return own === undefined || own.kind === "record" ? undefined : readMark(own);
+}
+
+function readMark({ kind, at, body }: Text): Mark {
+  if (kind === "ended") return { at, next: undefined };
+  return kind === "moved" ? { at, next: body } : failForeign();
 }
 
 /** Reads a generation. Throws `SessionStoreError` for anything else. */
@@ -132,39 +140,30 @@ export function readGeneration(
   text: string | undefined,
 ): { readonly generation: string; readonly at: number } | undefined {
   if (text === undefined) return undefined;
-  const [, generation, at] = GENERATION.exec(withoutKey(key, text)) ?? [];
-  return generation === undefined ? failForeign() : { generation, at: Number(at) };
-}
-
-/** Reads an adoption. Throws `SessionStoreError` for anything else. */
-export function readAdoption(key: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const at = withoutKey(key, text);
-  return ADOPTION.test(at) ? Number(at) : failForeign();
-}
-
-/** Reads a record's version, or when its mark was made. Throws `SessionStoreError` for another key. */
-export function readVersion(id: string, text: string): number {
-  const mark = readMark(id, text);
-  if (mark !== undefined) return mark.at;
-  const [, version] = VERSION.exec(withoutKey(id, text)) ?? [];
-  return version === undefined ? failForeign() : Number(version);
+  const { kind, at, body } = readText(key, text);
+  return kind === "generation" ? { generation: body, at } : failForeign();
 }
 
 /**
  * Reads a record whole. Its login is the cookie's, since an id has one subject for all its life: so
  * whoever can write the store signs nobody in.
  */
-function readState(cookie: State, text: string): State {
-  const json: unknown = parse(text.slice(text.indexOf("{")));
+function readState(cookie: State, { body }: Text): State {
+  const json: unknown = parse(body);
   const claims = isObject(json) ? readClaims(json, "") : undefined;
   const isOurs = claims !== undefined && claims.state.id === cookie.id && isObject(claims.data);
   return isOurs ? { ...claims.state, login: cookie.login } : failForeign();
 }
 
-function withoutKey(key: string, text: string): string {
-  if (text.startsWith(key) && text[key.length] === " ") return text.slice(key.length + 1);
-  throw new SessionStoreError("it answered about another session");
+function readText(key: string, text: string): Text {
+  if (!text.startsWith(key) || text[key.length] !== " ") {
+    throw new SessionStoreError("it answered about another session");
+  }
+  const rest = text.slice(key.length + 1);
+  const [start = "", kind, at] = TEXT.exec(rest) ?? [];
+  const body = rest.slice(start.length);
+  const isOurs = kind !== undefined && (kind === "record") === body.startsWith("{");
+  return isOurs ? { kind, at: Number(at), body } : failForeign();
 }
 
 function failForeign(): never {

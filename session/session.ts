@@ -1,11 +1,8 @@
 import {
-  type Adopted,
-  adoptedSubject,
   addFlash,
   assign,
   changesOf,
   checkSubject,
-  createDraft,
   discard,
   type Draft,
   hasChanges,
@@ -16,8 +13,6 @@ import {
   waitingFlashes,
 } from "./changes.ts";
 import { SessionCommittedError, SessionError, SessionValueError } from "./errors.ts";
-import type { Settings } from "./options.ts";
-import type { Found } from "./record.ts";
 import {
   beginTimes,
   type Flash,
@@ -32,16 +27,6 @@ import { randomId } from "./token/token.ts";
 
 /** The inside of a handler's session, for `commit`. Not part of the public surface. */
 export let draftOf: <Data extends object>(session: Session<Data>) => Draft;
-
-/** Makes the session that a handler gets. */
-export function createSession<Data extends object>(
-  settings: Settings,
-  request: Request,
-  found?: Found,
-  adopted?: Adopted,
-): Session<Data> {
-  return new Session(createDraft(settings, found, adopted, request));
-}
 
 /**
  * A visitor's values by key: what a handler gets, with a Map's verbs and Flask's.
@@ -74,8 +59,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   get id(): string {
     const draft = this.#touch();
     const given = this.#given();
-    const hasMoved = given === undefined || draft.hasNewId;
-    return hasMoved ? (draft.newId ??= randomId()) : given.id;
+    const isKept = given !== undefined && draft.foreign === undefined && !draft.calls.hasNewId;
+    return isKept ? given.id : (draft.newId ??= randomId());
   }
 
   /** The first 12 characters of the id, for logs and lists. */
@@ -85,7 +70,8 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Whether the request came without a valid session. */
   get isNew(): boolean {
-    return this.#touch().found?.kind !== "live";
+    const { found, foreign } = this.#touch();
+    return found?.kind !== "live" || foreign !== undefined;
   }
 
   /** Whether this request changed anything so far. */
@@ -117,14 +103,12 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** Who is signed in, by `signIn`: the `sub` claim. */
   get subject(): string | undefined {
-    const draft = this.#touch();
-    return draft.signedIn ?? this.#given()?.login?.subject ?? adoptedSubject(draft);
+    return this.#touch().calls.signedIn ?? this.#given()?.login?.subject;
   }
 
   /** When the subject signed in: the `auth_time` claim. Undefined where nobody is signed in. */
   get authenticatedAt(): Date | undefined {
-    const draft = this.#touch();
-    const signsIn = (draft.signedIn ?? adoptedSubject(draft)) !== undefined;
+    const signsIn = this.#touch().calls.signedIn !== undefined;
     const seconds = signsIn ? this.#times().issuedAt : this.#given()?.login?.authenticatedAt;
     return seconds === undefined ? undefined : new Date(seconds * 1000);
   }
@@ -263,8 +247,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     checkSubject(subject);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
-    draft.signedIn = subject;
-    this.#renew(draft);
+    renew(draft, { signedIn: subject });
   }
 
   /**
@@ -272,7 +255,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    * change.
    */
   regenerate(): void {
-    this.#renew(this.#change("regenerate", "the session"));
+    renew(this.#change("regenerate", "the session"));
   }
 
   /**
@@ -282,23 +265,18 @@ export class Session<Data extends object = Record<string, unknown>> {
   destroy(): void {
     const draft = this.#change("destroy", "the session");
     discard(draft);
-    draft.isDestroyed = true;
-  }
-
-  #renew(draft: Draft): void {
-    draft.hasNewId = true;
-    draft.newId = undefined;
+    draft.calls = { ...draft.calls, isDestroyed: true };
   }
 
   /** The session that the request still has from before. */
   #given(): State | undefined {
-    const { found, isDestroyed } = this.#touch();
-    return found?.kind === "live" && !isDestroyed ? found.state : undefined;
+    const { found, calls } = this.#touch();
+    return found?.kind === "live" && !calls.isDestroyed ? found.state : undefined;
   }
 
   #times(): Times {
-    const { settings, signedIn } = this.#touch();
-    const given = signedIn === undefined ? this.#given() : undefined;
+    const { settings, calls } = this.#touch();
+    const given = calls.signedIn === undefined ? this.#given() : undefined;
     return given ?? beginTimes(settings.now(), settings);
   }
 
@@ -321,6 +299,12 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 }
 
+/** Asks for a new id. */
+function renew(draft: Draft, calls: Partial<Draft["calls"]> = {}): void {
+  draft.calls = { ...draft.calls, ...calls, hasNewId: true };
+  draft.newId = undefined;
+}
+
 /** Asks that the commit end all other sessions of this session's subject. */
 export function endOthersOf<Data extends object>(session: Session<Data>): void {
   const { subject } = session;
@@ -331,5 +315,5 @@ export function endOthersOf<Data extends object>(session: Session<Data>): void {
     );
   }
   session.regenerate();
-  draftOf(session).endedOthersOf = subject;
+  renew(draftOf(session), { endedOthersOf: subject });
 }

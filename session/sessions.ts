@@ -1,16 +1,16 @@
-import { adoptedFrom } from "./adopt.ts";
-import { checkSubject } from "./changes.ts";
+import { adoptedDraft } from "./adopt.ts";
+import { checkSubject, createDraft } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
-import { LONGEST } from "./decide.ts";
+import { RETENTION } from "./decide.ts";
 import { cookieValues } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise } from "./maybe.ts";
-import { type Adoptable, checkOptions, type SessionOptions } from "./options.ts";
+import { checkOptions, type SessionOptions } from "./options.ts";
 import { checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
 import { type Found, find, writeGeneration } from "./record.ts";
-import { createSession, draftOf, endOthersOf, type Session } from "./session.ts";
-import type { Storable, ValuesOf } from "./state.ts";
+import { draftOf, endOthersOf, Session } from "./session.ts";
+import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import {
   createTokens,
@@ -133,43 +133,33 @@ export function createSessions<
   function openSession(request: Request, header: string | null): MaybePromise<Session<Data>> {
     const values = header === null ? [] : cookieValues(header, cookie.name);
     const [first] = values;
-    if (first === undefined) return openVisitor(request);
+    if (first === undefined) return openWithout(request, values);
     if (values.length > 1) return openOneOf(request, values);
     return chain(tokens.verify(first), (token) =>
       typeof token === "string"
-        ? refuse(request, values, token)
+        ? openWithout(request, values, token)
         : chain(lookUp(token), (found) => openFound(request, found)),
     );
   }
 
-  /** A visitor's session, or another system's. `reason` says why a cookie of our name is not taken. */
-  function openVisitor(request: Request, reason?: Rejection): MaybePromise<Session<Data>> {
-    return chain(adopt?.(request.headers), (foreign) =>
-      foreign === undefined ? openNew(request, reason) : openForeign(request, foreign),
-    );
-  }
-
-  function openNew(request: Request, reason?: Rejection): Session<Data> {
-    if (reason !== undefined) onEvent({ type: "rejected", reason });
-    return createSession(settings, request);
-  }
-
-  async function openForeign(
-    request: Request,
-    foreign: Adoptable<ValuesOf<Data>>,
-  ): Promise<Session<Data>> {
-    const adopted = await adoptedFrom(foreign, store, settings);
-    return createSession(settings, request, undefined, adopted);
-  }
-
-  /** A cookie of our name that is not a token of ours may be the other system's. */
-  function refuse(
+  /**
+   * Without a good cookie of ours: a visitor's session, or another system's. A cookie of our name that
+   * is not a token of ours may be the other system's. `reason` says why it is rejected.
+   */
+  function openWithout(
     request: Request,
     values: readonly string[],
-    reason: Rejection,
+    reason?: Rejection,
   ): MaybePromise<Session<Data>> {
-    const isOurs = values.some(hasOurType);
-    return isOurs ? openNew(request, reason) : openVisitor(request, reason);
+    const adoptable = values.some(hasOurType) ? undefined : adopt?.(request.headers);
+    return chain(adoptable, (adoptable) => {
+      if (adoptable !== undefined) {
+        const draft = adoptedDraft(adoptable, store, settings, request);
+        return draft.then((draft) => new Session<Data>(draft));
+      }
+      if (reason !== undefined) onEvent({ type: "rejected", reason });
+      return new Session(createDraft(settings, request));
+    });
   }
 
   /** What the store says of a cookie. */
@@ -184,39 +174,34 @@ export function createSessions<
       const type = found.next === undefined ? "ended" : "superseded";
       onEvent({ type, id: found.token.state.id });
     }
-    return createSession(settings, request, found);
+    return new Session(createDraft(settings, request, found));
   }
 
   /** Of several cookies: ended ones do not count, and two live sessions make none. */
   async function openOneOf(request: Request, values: readonly string[]): Promise<Session<Data>> {
-    if (values.length > CANDIDATES) return refuseAll(request);
-    const results = await Promise.all(values.map(async (value) => tokens.verify(value)));
+    const few = values.length > CANDIDATES ? [] : values;
+    const results = await Promise.all(few.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
-    if (verified.length === 0) {
-      const reason = results.find((result) => typeof result === "string");
-      return refuse(request, values, reason ?? "malformed");
-    }
+    const reason = results.find((result) => typeof result === "string");
+    if (verified.length === 0 && reason !== undefined) return openWithout(request, values, reason);
     const all = await Promise.all(verified.map(async (token) => lookUp(token)));
     const live = all.filter(({ kind }) => kind === "live");
-    if (new Set(live.map(({ token }) => token.state.id)).size > 1) return refuseAll(request);
     const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
-    return newest === undefined ? refuseAll(request) : openFound(request, newest);
-  }
-
-  function refuseAll(request: Request): Session<Data> {
+    const isOne = new Set(live.map(({ token }) => token.state.id)).size <= 1;
+    if (isOne && newest !== undefined) return openFound(request, newest);
     onEvent({ type: "ambiguous" });
-    return createSession(settings, request);
+    return new Session(createDraft(settings, request));
   }
 
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const draft = draftOf(session);
     const isAgain = draft.committed !== undefined;
-    const { lines } = (draft.committed ??= { lines: commitDraft(committer, draft) });
+    const lines = (draft.committed ??= commitDraft(committer, draft));
     if (isPromise(lines)) lines.then(undefined, () => (draft.committed = undefined));
     return chain(lines, (lines) => {
       if (lines.length > 0 && draft.request !== undefined) warnWhereInsecure(draft.request);
       const isDone = isAgain && lines.length > 0 && hasLines(response, lines);
-      return isDone ? response : withLines(response, draft.isTouched, lines);
+      return isDone ? response : withSession(response, draft.isTouched, lines);
     });
   }
 
@@ -239,15 +224,8 @@ export function createSessions<
     handle: SessionHandler<Data, Incoming, Rest>,
     { origin = settings.origin }: { readonly origin?: false | OriginOptions } = {},
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response> {
-    function answer(
-      session: MaybePromise<Session<Data>>,
-      request: Incoming,
-      rest: Rest,
-      finish: (session: Session<Data>, response: Response) => MaybePromise<Response>,
-    ): MaybePromise<Response> {
-      return chain(session, (session) =>
-        chain(handle(request, session, ...rest), (response) => finish(session, checked(response))),
-      );
+    function run(session: Session<Data>, request: Incoming, rest: Rest): MaybePromise<Response> {
+      return chain(handle(request, session, ...rest), checked);
     }
 
     return (request, ...rest) => {
@@ -259,7 +237,7 @@ export function createSessions<
       const header = request.headers.get("cookie");
       const outer = openedOf.get(request.headers);
       if (outer?.isInHandler === true && outer.header === header) {
-        return answer(outer.session, request, rest, (_session, response) => response);
+        return chain(outer.session, (session) => run(session, request, rest));
       }
       let opened: Opened<Data> | undefined;
       const leave = (): void => {
@@ -268,7 +246,9 @@ export function createSessions<
       try {
         opened = openAnew(request, header);
         opened.isInHandler = true;
-        const response = answer(opened.session, request, rest, commit);
+        const response = chain(opened.session, (session) =>
+          chain(run(session, request, rest), (response) => commit(session, response)),
+        );
         if (isPromise(response)) return response.catch(answerStoreError).finally(leave);
         leave();
         return response;
@@ -287,7 +267,7 @@ export function createSessions<
     const deadline = performance.now() + storeTimeout;
     do {
       const [previous] = await store.get([key]);
-      if (await store.replace(key, previous, next, LONGEST)) return;
+      if (await store.replace(key, previous, next, RETENTION)) return;
     } while (performance.now() < deadline);
     throw new SessionStoreError("other requests kept ending the subject's sessions");
   }
@@ -307,13 +287,6 @@ function failWithoutStore(what: string): never {
 /** The newest cookie first. */
 function byVersion({ token: one }: Found, { token: other }: Found): number {
   return other.state.version - one.state.version;
-}
-
-function withLines(response: Response, isTouched: boolean, lines: readonly string[]): Response {
-  const [line, ...others] = lines;
-  const answer = withSession(response, isTouched, line);
-  for (const other of others) answer.headers.append("set-cookie", other);
-  return answer;
 }
 
 function hasLines(response: Response, lines: readonly string[]): boolean {

@@ -9,8 +9,6 @@ export interface State extends Times, Content {
   readonly version: number;
   /** Who is signed in. An id has one subject, or none, for all its life. */
   readonly login: Login | undefined;
-  /** The `adopted` claim: the store's key of the other system's session that this one was. */
-  readonly adopted?: string | undefined;
   /** Claims of a later edition, kept as they are. */
   readonly unknown: Readonly<Record<string, unknown>>;
 }
@@ -55,6 +53,9 @@ export interface Flash {
 
 /** The content of a session that holds nothing. */
 export const NOTHING: Content = { data: new Map(), flashes: [], permanent: false };
+
+/** What a session has that holds no claims of a later edition. */
+export const NO_CLAIMS: State["unknown"] = {};
 
 /** The times of a session that begins at `now`, in milliseconds; the durations are in seconds. */
 export function beginTimes(

@@ -305,7 +305,7 @@ describe("a write that goes wrong", () => {
     }
   });
 
-  test("lost: the same session commits again however late, and another request does not", async () => {
+  test("lost: the same session commits again however late, and 60 s after that no other does", async () => {
     for (const act of [() => {}, keep, renew]) {
       const store = faulty();
       const app = flaskHeir({ store });
@@ -318,6 +318,7 @@ describe("a write that goes wrong", () => {
       const browser = flaskUser();
       browser.take(await app.sessions.commit(session, new Response()));
       expect(await app.look(browser.cookie)).toMatchObject(admin);
+      app.advance(60);
       expect(await app.look(flaskUser().cookie)).toEqual({});
     }
   });
@@ -376,21 +377,10 @@ describe("two requests of one page", () => {
   });
 });
 
-test("a token says what it was adopted from for 60 s, and reading the store does not help to adopt", async () => {
+test("reading the store does not help to adopt: it knows the credential by its hash", async () => {
   const store = faulty();
   const app = flaskHeir({ store });
-  const browser = flaskUser();
-  await app.visit(browser);
-  const [key = ""] = store.written;
-  expect(key).toMatch(/^adopted:[\w-]{43}$/);
-  expect(claimsOf(browser)).toMatchObject({ adopted: key });
-  await app.visit(browser, keep);
-  expect(claimsOf(browser)).toMatchObject({ adopted: key });
-  app.advance(60);
-  await app.visit(browser, (session) => session.set("kept", 2));
-  expect(claimsOf(browser)).not.toHaveProperty("adopted");
+  await app.visit(flaskUser());
+  expect(store.written).toHaveLength(1);
+  expect(store.written[0]).toMatch(/^adopted:[\w-]{43}$/);
 });
-
-function claimsOf({ cookie }: Browser): unknown {
-  return JSON.parse(Buffer.from(cookie.split(".")[1] ?? "", "base64url").toString());
-}

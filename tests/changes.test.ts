@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   apply,
   assign,
+  type Calls,
   type Changes,
   changesOf,
   createDraft,
@@ -36,12 +37,26 @@ function contentOf(data: Record<string, string>, flashes: readonly Flash[] = [])
 function draftOf(data: Record<string, string>, change: Partial<Content> = {}): Draft {
   const state = stateOf(data, change);
   const token = { text: "token", state, hasData: true, isCurrentKey: true };
-  return createDraft(settings, { kind: "live", token, state, isNewer: false, text: undefined });
+  return createDraft(settings, undefined, {
+    kind: "live",
+    token,
+    state,
+    isNewer: false,
+    hasRecord: false,
+  });
 }
 
 function visitorDraft(): Draft {
-  return createDraft(settings, undefined);
+  return createDraft(settings);
 }
+
+const NO_CALLS: Calls = {
+  signedIn: undefined,
+  endedOthersOf: undefined,
+  hasNewId: false,
+  isDestroyed: false,
+  keepsRest: true,
+};
 
 const NAME_AND_CART = { name: `"Ann"`, cart: `["tea"]`, when: `{"$date":0}` };
 
@@ -82,17 +97,20 @@ describe("reading a draft", () => {
   test("no request changes what another one reads", () => {
     const state = stateOf(NAME_AND_CART);
     const token = { text: "token", state, hasData: true, isCurrentKey: true };
-    const found = { kind: "live", token, state, isNewer: false, text: undefined } as const;
-    const [one, other] = [createDraft(settings, found), createDraft(settings, found)];
+    const found = { kind: "live", token, state, isNewer: false, hasRecord: false } as const;
+    const [one, other] = [
+      createDraft(settings, undefined, found),
+      createDraft(settings, undefined, found),
+    ];
     pushMilk(one);
     assign(one, "new", 1);
     take(one, [flash("Hi")]);
     expect(read(other, "cart")).toEqual(["tea"]);
     expect(read(other, "new")).toBeUndefined();
-    expect([hasChanges(changesOf(other)), isUnused(createDraft(settings, found))]).toEqual([
-      false,
-      true,
-    ]);
+    expect([
+      hasChanges(changesOf(other)),
+      isUnused(createDraft(settings, undefined, found)),
+    ]).toEqual([false, true]);
     assign(visitorDraft(), "new", 1);
     expect([NOTHING.data.size, NOTHING.flashes.length]).toEqual([0, 0]);
   });
@@ -151,8 +169,16 @@ describe("what a request changed", () => {
       },
       { takenFlashes: [flash("old")] },
     ],
-    ["a new id", (draft) => void (draft.hasNewId = true), { hasNewId: true }],
-    ["an end", (draft) => void (draft.isDestroyed = true), { isDestroyed: true }],
+    [
+      "a new id",
+      (draft) => void (draft.calls = { ...draft.calls, hasNewId: true }),
+      { calls: { ...NO_CALLS, hasNewId: true } },
+    ],
+    [
+      "an end",
+      (draft) => void (draft.calls = { ...draft.calls, isDestroyed: true }),
+      { calls: { ...NO_CALLS, isDestroyed: true } },
+    ],
   ])("%s", (_, act, expected) => {
     const draft = draftOf(NAME_AND_CART, { flashes: [flash("old")] });
     act(draft);
@@ -160,13 +186,9 @@ describe("what a request changed", () => {
     expect(changes).toEqual({
       values: new Map(),
       permanent: undefined,
-      keepsRest: true,
       takenFlashes: [],
       addedFlashes: [],
-      signedIn: undefined,
-      endedOthersOf: undefined,
-      hasNewId: false,
-      isDestroyed: false,
+      calls: NO_CALLS,
       ...expected,
     });
     expect(hasChanges(changes)).toBe(Object.keys(expected).length > 0);
@@ -178,16 +200,16 @@ describe("what a request changed", () => {
     pushMilk(draft);
     assign(draft, "card", "4111");
     draft.addedFlashes = [flash("Saved")];
-    draft.signedIn = "ann";
-    draft.hasNewId = true;
+    const calls = { ...draft.calls, endedOthersOf: "bob", isDestroyed: true };
+    draft.calls = { ...calls, signedIn: "ann", hasNewId: true };
     draft.newId = "id";
     discard(draft);
     expect([valuesOf(draft).size, waitingFlashes(draft), draft.permanent]).toEqual([0, [], false]);
-    expect(draft).toMatchObject({ signedIn: undefined, hasNewId: false, newId: undefined });
+    expect(draft.newId).toBeUndefined();
+    expect(draft.calls).toEqual({ ...NO_CALLS, ...calls, keepsRest: false });
     assign(draft, "name", "Ann");
     expect(changesOf(draft)).toMatchObject({
       values: values({ name: `"Ann"` }),
-      keepsRest: false,
       takenFlashes: [],
       addedFlashes: [],
     });

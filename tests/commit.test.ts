@@ -358,11 +358,26 @@ async function commitKey(
   };
   const settings = checkOptions({ secretKey: SECRET, store, storeTimeout, now: () => START });
   const token = { text: "", state: stateOf(), hasData: true, isCurrentKey: true };
-  const draft = createDraft(settings, find(token, undefined, undefined));
+  const draft = createDraft(settings, undefined, find(token, undefined, undefined));
   assign(draft, key, 1);
   const [line] = await commitDraft({ settings, tokens: tokensOf(), store, turns }, draft);
   return line;
 }
+
+test("a request that did not see a record that came back changes nothing in it", async () => {
+  const { app, store, browser } = await start({ dataIn: "store" });
+  await app.visit(browser, (session) => session.set("count", 1));
+  const get = store.get.bind(store);
+  store.get = (keys) => keys.map(() => undefined);
+  const session = await opened(app, browser);
+  store.get = get;
+  expect(session.isNew).toBe(true);
+  session.set("count", 2);
+  const other = new Browser();
+  other.take(await app.sessions.commit(session, new Response()));
+  expect(await app.look(other.cookie)).toEqual({ count: 2 });
+  expect(await app.look(browser.cookie)).toMatchObject({ username: "ann", count: 1 });
+});
 
 describe("endAll()", () => {
   test("is tried again after a conflict", async () => {

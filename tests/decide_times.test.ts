@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decideRefresh, isDue, type Rules, type Sight } from "../session/decide.ts";
+import { decideRefresh, isDue, isOutlived, type Rules, type Sight } from "../session/decide.ts";
 import type { Live } from "../session/record.ts";
 import type { Login } from "../session/state.ts";
 import { DAY } from "./support/clock.ts";
@@ -8,7 +8,6 @@ import {
   DESTROY,
   END_OTHERS,
   ended,
-  forgotten,
   foundLive,
   IN_STORE,
   live,
@@ -38,6 +37,10 @@ describe("a version", () => {
     for (const act of [SET, REGENERATE, SIGN_IN, { ...DESTROY, ...SET }]) {
       expect(signed(planOf(live({ version }), act)).version).toBe(expected);
     }
+  });
+
+  test("is above one that an earlier try wrote, whose answer was lost", () => {
+    expect(signed(planOf(live({}, { triedVersion: NOW + 7 }), SET)).version).toBe(NOW + 8);
   });
 });
 
@@ -117,6 +120,22 @@ test.each<[string, Sight, Act, Rules, readonly number[]]>([
   expect(planOf(sight, act, rules).writes.map(({ ttl }) => ttl)).toEqual([...expected]);
 });
 
+test.each<[string, boolean, number, Partial<Live>]>([
+  ["60 s after its cookie's end, where no record is left", false, 1060, { hasRecord: false }],
+  ["later than that", true, 1060.001, { hasRecord: false }],
+  ["however long after it, where a record is", false, 4999.999, {}],
+  ["at its max", true, 5000, {}],
+  ["at its max without a record, though its cookie is good", true, 5000, over5000()],
+])("a session counts as ended %s: %p", (_, expected, seconds, found) => {
+  expect(isOutlived(foundLive({}, found), (SIGNED + seconds) * 1000)).toBe(expected);
+});
+
+/** A cookie that would be good at its session's max, and no record. */
+function over5000(): Partial<Live> {
+  const state = { ...TOKEN.state, expiresAt: SIGNED + 5000 };
+  return { token: { ...TOKEN, state }, hasRecord: false };
+}
+
 const withFallback: Partial<Live> = { token: { ...TOKEN, isCurrentKey: false } };
 
 describe("a cookie is due to be signed again", () => {
@@ -160,14 +179,12 @@ describe("signed again without a change", () => {
     ],
     [
       "is a cookie without a record",
-      live({}, { now: due, found: foundLive({}, { text: undefined }) }),
+      live({}, { now: due, found: foundLive({}, { hasRecord: false }) }),
       "token of old",
       "old recorded, token of old",
     ],
     ["is nothing that is no longer due", live(), "", ""],
     ["is nothing that ended", ended(0, { now: due }), "", ""],
-    ["is nothing that is forgotten", forgotten(SIGNED + 1060.001), "", ""],
-    ["is nothing over its max", live({}, { now: (SIGNED + 5000) * 1000 }), "", ""],
     ["is nothing of a visitor", VISIT, "", ""],
   ])("%s", (_, sight, cookie, store) => {
     expect(outline(decideRefresh(sight, RULES))).toBe(cookie);
@@ -184,8 +201,8 @@ describe("signed again without a change", () => {
     });
   });
 
-  test("puts the record that it looked at anew, for as long as the cookie lives", () => {
+  test("puts the record anew, for as long as the cookie lives", () => {
     const [write] = decideRefresh(live({}, { now: due }), IN_STORE).writes;
-    expect(write).toMatchObject({ key: "old", previous: "record", ttl: 1120 });
+    expect(write).toMatchObject({ key: "old", ttl: 1120 });
   });
 });

@@ -3,8 +3,8 @@ import { SessionStoreError, SessionTooLargeError } from "../session/errors.ts";
 import {
   type Found,
   find,
+  findMark,
   readGeneration,
-  readMark,
   writeGeneration,
   writeMark,
   writeRecord,
@@ -110,7 +110,13 @@ describe("what the store says of a cookie", () => {
     const text = recordOf(AT + 1, { a: "9" }, change);
     const found = find(tokenOf(COOKIE), text, undefined);
     const state = stateOf({ a: "9" }, { version: AT + 1, ...change });
-    expect(found).toEqual({ kind: "live", token: tokenOf(COOKIE), state, isNewer: true, text });
+    expect(found).toEqual({
+      kind: "live",
+      token: tokenOf(COOKIE),
+      state,
+      isNewer: true,
+      hasRecord: true,
+    });
   });
 
   test("a record of the same version gives a cookie without data the data alone", () => {
@@ -121,9 +127,9 @@ describe("what the store says of a cookie", () => {
   });
 
   test("of a record that is not newer only the version is read", () => {
-    const text = `${ID} ${AT} {"broken`;
+    const text = `${ID} record ${AT} {"broken`;
     expect(summaryOf(find(tokenOf(COOKIE), text, undefined))).toMatchObject({ isNewer: false });
-    const newer = `${ID} ${AT + 1} {"broken`;
+    const newer = `${ID} record ${AT + 1} {"broken`;
     expect(() => find(tokenOf(COOKIE), newer, undefined)).toThrow(SessionStoreError);
   });
 });
@@ -167,7 +173,7 @@ describe("the texts", () => {
     const long = JSON.stringify("tea ".repeat(100));
     const text = writeRecord(stateOf({ long, "ä\0": "1" }, { login: loginOf(NEW) }), AUDIENCE);
     expect(text).toBe(
-      `${ID} 1700000000000 {"aud":"${AUDIENCE}","sid":"${ID}","iat":1700000000,"exp":1700604800,` +
+      `${ID} record 1700000000000 {"aud":"${AUDIENCE}","sid":"${ID}","iat":1700000000,"exp":1700604800,` +
         `"max":1702592000,"ver":1700000000000,"sub":"ann","gen":"${NEW}","auth_time":1700000000,` +
         `"data":{"long":${long},"ä\\u0000":1}}`,
     );
@@ -179,16 +185,16 @@ describe("the texts", () => {
   ])("of a mark of a session that %s", (how, other, next) => {
     const text = writeMark(ID, how, START, other);
     expect(text).toBe(`${ID} ${how} 1700000000000 ${other}`);
-    expect(readMark(ID, text)).toEqual({ at: START, next });
+    expect(findMark(ID, text)).toEqual({ at: START, next });
   });
 
   test("a record is no mark", () => {
-    expect(readMark(ID, recordOf(AT, { ended: "7" }))).toBeUndefined();
+    expect(findMark(ID, recordOf(AT, { ended: "7" }))).toBeUndefined();
   });
 
   test("of a generation", () => {
     const text = writeGeneration(KEY, NEW, START);
-    expect(text).toBe(`sub:key ${NEW} 1700000000000`);
+    expect(text).toBe(`sub:key generation 1700000000000 ${NEW}`);
     expect(readGeneration(KEY, text)).toEqual({ generation: NEW, at: START });
     expect(readGeneration(KEY, undefined)).toBeUndefined();
   });
@@ -231,8 +237,8 @@ describe("a text that is none of ours is the store's fault, never nothing", () =
     ["a negative version", good.replace(` ${AT + 1}`, " -7")],
     ["an infinite version", good.replace(` ${AT + 1}`, " Infinity")],
     ["half of it", good.slice(0, -1)],
-    ["a list in place of the claims", `${ID} ${AT + 1} []`],
-    ["no claims", `${ID} ${AT + 1} {}`],
+    ["a list in place of the claims", `${ID} record ${AT + 1} []`],
+    ["no claims", `${ID} record ${AT + 1} {}`],
     ["another session's claims", `${ID} ${good.slice(ID.length + 1).replace(ID, OTHER_ID)}`],
     ["a claim of another type", good.replace(/"exp":\d+/, `"exp":"soon"`)],
     ["data that is missing", good.replace(`,"data":{"a":9}`, "")],
@@ -243,6 +249,9 @@ describe("a text that is none of ours is the store's fault, never nothing", () =
     ["a successor that is no id", `${ID} moved 7 other`],
     ["an end with more behind it", `${ID} ended 7 ${NEW} x`],
     ["another word", `${ID} gone 7 ${NEW}`],
+    ["a generation", `${ID} generation 7 ${NEW}`],
+    ["a record with a mark's end", `${ID} record 7 ${NEW}`],
+    ["a mark with claims", good.replace(" record ", " ended ")],
     ["a token", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"],
   ])("%s", (_, text) => {
     expect(() => find(tokenOf(COOKIE), text, undefined)).toThrow(SessionStoreError);
@@ -251,12 +260,14 @@ describe("a text that is none of ours is the store's fault, never nothing", () =
   test.each([
     "",
     "sub:key",
-    `sub:other ${NEW} 5`,
-    `sub:key${NEW} 5`,
-    `sub:key ${NEW}`,
-    "sub:key new 5",
-    `sub:key ${NEW} now`,
-    `${NEW} 5`,
+    `sub:other generation 5 ${NEW}`,
+    `sub:keygeneration 5 ${NEW}`,
+    `sub:key generation ${NEW}`,
+    "sub:key generation 5 new",
+    `sub:key generation now ${NEW}`,
+    `generation 5 ${NEW}`,
+    `sub:key ended 5 ${NEW}`,
+    "sub:key record 5 {}",
   ])("%j for a generation", (text) => {
     const token = tokenOf({ ...COOKIE, login: loginOf() });
     expect(() => find(token, undefined, text)).toThrow(SessionStoreError);

@@ -1,6 +1,6 @@
 /**
  * The response with what the session adds to it: `Vary: Cookie` where the handler touched its
- * session, and a `Set-Cookie` with `Cache-Control: no-store`, without the headers that some caches
+ * session, and its `Set-Cookie` lines with `Cache-Control: no-store`, without the headers that some caches
  * obey instead. A network error (`Response.error()`) comes back unchanged.
  *
  * A `Set-Cookie` goes on a copy, because the handler's response may be a constant or have immutable
@@ -13,18 +13,18 @@
 export function withSession(
   response: Response,
   isTouched: boolean,
-  setCookie: string | undefined,
+  lines: readonly string[],
 ): Response {
   if (response.status === 0) return response;
-  if (setCookie !== undefined) return withCookie(response, setCookie);
+  if (lines.length > 0) return withCookies(response, lines);
   return isTouched ? withVary(response) : response;
 }
 
-function withCookie(response: Response, line: string): Response {
+function withCookies(response: Response, lines: readonly string[]): Response {
   const own = ownOf(response);
   addVary(own.headers);
   forbidStoring(own.headers);
-  own.headers.append("set-cookie", line);
+  for (const line of lines) own.headers.append("set-cookie", line);
   return own;
 }
 

@@ -25,7 +25,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * data. `data` is JSON, from `writeData`; undefined leaves the claim out.
  */
 export function writeClaims(state: State, audience: string, data: string | undefined): string {
-  const { id, version, issuedAt, expiresAt, endsAt, login, adopted } = state;
+  const { id, version, issuedAt, expiresAt, endsAt, login } = state;
   const { permanent, flashes, unknown } = state;
   const claims = JSON.stringify({
     aud: audience,
@@ -37,7 +37,6 @@ export function writeClaims(state: State, audience: string, data: string | undef
     sub: login?.subject,
     gen: login?.generation,
     auth_time: login?.authenticatedAt,
-    adopted,
     permanent: permanent || undefined,
     flashes: flashes.length === 0 ? undefined : flashes.map(toPair),
     ...unknown,
@@ -72,14 +71,13 @@ export function readClaims(
   json: Readonly<Record<string, unknown>>,
   generationKey: string,
 ): Claims | undefined {
-  const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, adopted, ...others } = json;
+  const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, ...others } = json;
   const { permanent, flashes, data, ...unknown } = others;
   if (typeof sid !== "string" || !ID.test(sid)) return undefined;
   if (!isTime(iat) || !isTime(exp) || !isTime(max) || !isTime(ver)) return undefined;
   const login = readLogin(sub, gen, auth_time, generationKey);
   const waiting = flashes === undefined ? [] : readFlashes(flashes);
   if (login === "malformed" || waiting === undefined) return undefined;
-  if (adopted !== undefined && typeof adopted !== "string") return undefined;
   const state: State = {
     id: sid,
     version: ver,
@@ -90,7 +88,6 @@ export function readClaims(
     data: isObject(data) ? readData(data) : NOTHING.data,
     flashes: waiting,
     permanent: permanent === true,
-    adopted,
     unknown,
   };
   return { state, data };

@@ -31,10 +31,6 @@
 
 import { SessionValueError } from "../errors.ts";
 
-/** What `JSON.parse` gives. */
-export type Json =
-  string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
-
 /** Where the walk is: at `key` of `container`. Only an error makes a text of it. */
 interface Place {
   /** The name of the value that is walked, and the characters that its text may still take. */
@@ -88,10 +84,10 @@ export function check(value: unknown, path: string): void {
 }
 
 /**
- * A copy of the value that tagged JSON stands for, which shares no object with `json`. Never throws,
- * and no member's name changes a prototype.
+ * The value that tagged JSON stands for, given as what `JSON.parse` made of it. It shares no object
+ * with `json`. Never throws, and no member's name changes a prototype.
  */
-export function decode(json: Json): unknown {
+export function decode(json: unknown): unknown {
   return untagged(json, 0);
 }
 

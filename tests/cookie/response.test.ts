@@ -53,10 +53,10 @@ describe("A13 Vary", () => {
   ])("of %p becomes %p, read or written, once", (vary, expected) => {
     const headers: Record<string, string> = vary === undefined ? {} : { vary };
     for (const body of [null, "text"]) {
-      const read = withSession(new Response(body, { headers }), true, undefined);
+      const read = withSession(new Response(body, { headers }), true, []);
       expect(read.headers.get("vary")).toBe(expected);
-      expect(withSession(read, true, undefined).headers.get("vary")).toBe(expected);
-      const written = withSession(new Response(body, { headers }), false, LINE);
+      expect(withSession(read, true, []).headers.get("vary")).toBe(expected);
+      const written = withSession(new Response(body, { headers }), false, [LINE]);
       expect(written.headers.get("vary")).toBe(expected);
     }
   });
@@ -65,12 +65,12 @@ describe("A13 Vary", () => {
     const response = new Response("text");
     response.headers.append("vary", "Accept");
     response.headers.append("vary", "Origin");
-    expect(withSession(response, true, LINE).headers.get("vary")).toBe("Accept, Origin, Cookie");
+    expect(withSession(response, true, [LINE]).headers.get("vary")).toBe("Accept, Origin, Cookie");
   });
 
   test("is left alone where the handler did not touch the session", () => {
     const response = new Response("text");
-    expect(withSession(response, false, undefined)).toBe(response);
+    expect(withSession(response, false, [])).toBe(response);
     expect([...response.headers.keys()]).not.toContain("vary");
   });
 });
@@ -104,9 +104,9 @@ describe("Cache-Control with a Set-Cookie", () => {
     [", ,", "no-store"],
   ])("of %p becomes %p", (value, expected) => {
     const headers: Record<string, string> = value === undefined ? {} : { "cache-control": value };
-    const written = withSession(new Response("text", { headers }), true, LINE);
+    const written = withSession(new Response("text", { headers }), true, [LINE]);
     expect(written.headers.get("cache-control")).toBe(expected);
-    const read = withSession(new Response("text", { headers }), true, undefined);
+    const read = withSession(new Response("text", { headers }), true, []);
     expect(read.headers.get("cache-control")).toBe(value ?? null);
   });
 });
@@ -115,7 +115,7 @@ test("Cache-Control in two fields keeps no-transform of the second", () => {
   const response = new Response("text");
   response.headers.append("cache-control", "public, max-age=600");
   response.headers.append("cache-control", "no-transform");
-  const { headers } = withSession(response, true, LINE);
+  const { headers } = withSession(response, true, [LINE]);
   expect(headers.get("cache-control")).toBe("no-store, no-transform");
 });
 
@@ -138,10 +138,10 @@ describe("a header that a cache obeys instead of Cache-Control", () => {
   ])("%s: %s goes with a Set-Cookie: %p, and stays without", (name, value, isRemoved) => {
     for (const body of [null, "text"]) {
       const make = (): Response => new Response(body, { headers: { [name]: value } });
-      const written = withSession(make(), true, LINE);
+      const written = withSession(make(), true, [LINE]);
       expect(written.headers.get(name)).toBe(isRemoved ? null : value);
-      expect(withSession(make(), true, undefined).headers.get(name)).toBe(value);
-      expect(withSession(make(), false, undefined).headers.get(name)).toBe(value);
+      expect(withSession(make(), true, []).headers.get(name)).toBe(value);
+      expect(withSession(make(), false, []).headers.get(name)).toBe(value);
     }
   });
 
@@ -153,7 +153,7 @@ describe("a header that a cache obeys instead of Cache-Control", () => {
       expires: "0",
       "x-z": "2",
     };
-    const written = withSession(new Response("text", { headers }), true, LINE);
+    const written = withSession(new Response("text", { headers }), true, [LINE]);
     const names = [...written.headers.keys()].filter((name) => name !== "content-type");
     expect(names.toSorted()).toEqual(["cache-control", "set-cookie", "vary", "x-a", "x-z"]);
   });
@@ -164,7 +164,7 @@ describe("A4 Set-Cookie", () => {
     const response = Response.json("text");
     response.headers.append("set-cookie", "a=1");
     response.headers.append("set-cookie", "b=2");
-    const written = withSession(response, true, LINE);
+    const written = withSession(response, true, [LINE]);
     expect(written.headers.getSetCookie()).toEqual(["a=1", "b=2", LINE]);
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
   });
@@ -180,7 +180,7 @@ describe("A4 Set-Cookie", () => {
     ["immutable headers", immutable],
   ])("is on a copy that is the same in all else: %s", async (_, make) => {
     const [response, expected] = [make(), make()];
-    const written = withSession(response, true, LINE);
+    const written = withSession(response, true, [LINE]);
     expect(written).not.toBe(response);
     expect(response.headers.has("set-cookie")).toBe(false);
     expect(response.headers.has("vary")).toBe(false);
@@ -201,7 +201,7 @@ describe("A4 Set-Cookie", () => {
     ["a redirect's text", () => new Response("text", { status: 303, headers: { location: "/" } })],
   ])("is on the response itself where it has a body without a type: %s", async (_, make) => {
     const [response, expected] = [make(), make()];
-    const written = withSession(response, true, LINE);
+    const written = withSession(response, true, [LINE]);
     expect(written).toBe(response);
     expect(written.headers.getSetCookie()).toEqual([LINE]);
     expect(written.status).toBe(expected.status);
@@ -209,8 +209,8 @@ describe("A4 Set-Cookie", () => {
   });
 
   test("is added once to a response whose session is committed and read again", () => {
-    const written = withSession(new Response("Grüße"), true, LINE);
-    const again = withSession(written, true, undefined);
+    const written = withSession(new Response("Grüße"), true, [LINE]);
+    const again = withSession(written, true, []);
     expect(again).toBe(written);
     expect(again.headers.getSetCookie()).toEqual([LINE]);
     expect(again.headers.get("vary")).toBe("Cookie");
@@ -239,8 +239,8 @@ describe("a response that is shared", () => {
       routes: {
         "/fresh": () => make(),
         "/plain": () => shared,
-        "/read": () => withSession(shared, true, undefined),
-        "/written/:line": ({ params }) => withSession(shared, true, params.line),
+        "/read": () => withSession(shared, true, []),
+        "/written/:line": ({ params }) => withSession(shared, true, [params.line]),
       },
     });
     const get = (path: string): Promise<Response> =>
@@ -264,7 +264,7 @@ describe("a response that is shared", () => {
   test("carries each session's line alone, used three times", () => {
     const redirect = new Response(null, { status: 303, headers: { location: "/" } });
     for (const value of ["one", "two", "three"]) {
-      const written = withSession(redirect, true, `id=${value}`);
+      const written = withSession(redirect, true, [`id=${value}`]);
       expect(written.headers.getSetCookie()).toEqual([`id=${value}`]);
       expect(written.headers.get("location")).toBe("/");
       expect(written.status).toBe(303);
@@ -274,7 +274,7 @@ describe("a response that is shared", () => {
 
   test("without a body is not changed by a reader, either", () => {
     const redirect = new Response(null, { status: 303, headers: { location: "/" } });
-    expect(withSession(redirect, true, undefined).headers.get("vary")).toBe("Cookie");
+    expect(withSession(redirect, true, []).headers.get("vary")).toBe("Cookie");
     expect([...redirect.headers]).toEqual([["location", "/"]]);
   });
 });
@@ -289,7 +289,7 @@ test("a stream whose end fails takes nothing else down when its browser goes", a
       throw new TypeError("Cannot cancel");
     },
   });
-  const written = withSession(new Response(stream), true, LINE);
+  const written = withSession(new Response(stream), true, [LINE]);
   await written.body?.cancel().catch(() => {});
   await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", onFailure);
@@ -304,12 +304,11 @@ describe("a response of a subclass", () => {
   ])(
     "is a plain one, read or written, so that its cookies can't remove ours: %s",
     async (_, make) => {
-      for (const line of [undefined, LINE]) {
+      for (const lines of [[], [LINE]]) {
         const [response, expected] = [make(), make()];
-        const touched = withSession(response, true, line);
+        const touched = withSession(response, true, lines);
         expect(Reflect.getPrototypeOf(touched)).toBe(Response.prototype);
         expect(touched.status).toBe(expected.status);
-        const lines = line === undefined ? [] : [line];
         expect(touched.headers.getSetCookie()).toEqual([
           ...expected.headers.getSetCookie(),
           ...lines,
@@ -320,21 +319,21 @@ describe("a response of a subclass", () => {
   );
 
   test("is itself where a copy would lose its type, read or written", () => {
-    for (const line of [undefined, LINE]) {
+    for (const lines of [[], [LINE]]) {
       const response = new PageResponse("Grüße");
-      expect(withSession(response, true, line)).toBe(response);
+      expect(withSession(response, true, lines)).toBe(response);
     }
   });
 
   test("is itself where nobody touched the session", () => {
     const response = new PageResponse(null);
-    expect(withSession(response, false, undefined)).toBe(response);
+    expect(withSession(response, false, [])).toBe(response);
   });
 
   test("is itself for a reader where a server makes its own kind of Response", () => {
     const response = new ServerResponse(null);
-    expect(withSession(response, true, undefined)).toBe(response);
-    expect(withSession(response, true, LINE)).not.toBe(response);
+    expect(withSession(response, true, [])).toBe(response);
+    expect(withSession(response, true, [LINE])).not.toBe(response);
   });
 });
 
@@ -345,19 +344,19 @@ test("a fetched body ends where its browser goes", async () => {
     cancel: () => resolve(),
   });
   using upstream = Bun.serve({ port: 0, fetch: () => new Response(stream) });
-  const written = withSession(await fetch(upstream.url), true, LINE);
+  const written = withSession(await fetch(upstream.url), true, [LINE]);
   await written.body?.cancel();
   expect(await promise).toBeUndefined();
 });
 
-test.each([undefined, LINE])("a network error comes back as it is, with %p", (line) => {
+test.each([[[]], [[LINE]]])("a network error comes back as it is, with %p", (lines) => {
   const response = Response.error();
-  expect(withSession(response, true, line)).toBe(response);
+  expect(withSession(response, true, lines)).toBe(response);
   expect([...response.headers]).toEqual([]);
 });
 
 test("immutable headers are copied for a reader's Vary", async () => {
-  const read = withSession(immutable(), true, undefined);
+  const read = withSession(immutable(), true, []);
   expect(read.headers.get("vary")).toBe("Cookie");
   expect(await read.text()).toBe("text");
 });
@@ -365,19 +364,19 @@ test("immutable headers are copied for a reader's Vary", async () => {
 test.each([true, false])(
   "a string's type is as Bun sends it, with a Set-Cookie: %p",
   async (isWritten) => {
-    const line = isWritten ? LINE : undefined;
+    const lines = isWritten ? [LINE] : [];
     using server = Bun.serve({
       port: 0,
       routes: {
-        "/text": () => withSession(new Response("text"), true, line),
+        "/text": () => withSession(new Response("text"), true, lines),
         "/html": () =>
           withSession(
             new Response("<p>", { headers: { "content-type": "text/html" } }),
             true,
-            line,
+            lines,
           ),
-        "/json": () => withSession(Response.json({}), true, line),
-        "/none": () => withSession(new Response(null), true, line),
+        "/json": () => withSession(Response.json({}), true, lines),
+        "/none": () => withSession(new Response(null), true, lines),
         "/plain/text": () => new Response("text"),
         "/plain/none": () => new Response(null),
       },
@@ -399,7 +398,7 @@ test("A4 three cookies are three lines on the wire", async () => {
       const response = new Response("text");
       response.headers.append("set-cookie", "a=1");
       response.headers.append("set-cookie", "b=2");
-      return withSession(response, true, LINE);
+      return withSession(response, true, [LINE]);
     },
   });
   const { promise, resolve } = Promise.withResolvers<string>();

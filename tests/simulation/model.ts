@@ -111,7 +111,7 @@ export class Model {
   ): void {
     for (const [index, key] of keys.entries()) {
       const value = values[index];
-      if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[1]);
+      if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[3]);
       else exchange.looks.push(this.#lookAt(exchange, key, value, moment));
     }
   }
@@ -146,12 +146,12 @@ export class Model {
     effects: Effects,
   ): void {
     const isGeneration = Array.from(this.#generationKeys.values()).includes(key);
-    const [, how = "", , otherId] = next.split(" ");
-    if (isGeneration) this.#generations.set(key, { value: how, moment });
+    const [, how = "", , random = ""] = next.split(" ");
+    if (isGeneration) this.#generations.set(key, { value: random, moment });
     if (exchange === undefined) return;
     const isMark = how === "ended" || how === "moved";
-    const nextId = how === "moved" ? otherId : undefined;
-    if (isGeneration) exchange.generation = how;
+    const nextId = how === "moved" ? random : undefined;
+    if (isGeneration) exchange.generation = random;
     else if (key !== exchange.token?.id) {
       if (isMark && effects.isDestroyed) this.#end(key, "destroyed", moment, exchange, nextId);
     } else {

@@ -1,4 +1,4 @@
-import type { Changes } from "../../session/changes.ts";
+import type { Calls, Changes } from "../../session/changes.ts";
 import { decide, type Plan, type Rules, type Sight } from "../../session/decide.ts";
 import type { Live } from "../../session/record.ts";
 import type { Flash, Login, State } from "../../session/state.ts";
@@ -19,8 +19,12 @@ export const LOGIN: Login = {
   generation: "g1",
   authenticatedAt: SIGNED,
 };
-export const ANN: Sight["signedIn"] = { key: "sub:ann", generation: "g1", text: "sub:ann g1" };
-export const BOB: Sight["signedIn"] = { key: "sub:bob", generation: undefined, text: undefined };
+export const ANN: Sight["signedIn"] = { subject: "ann", key: "sub:ann", generation: "g1" };
+export const BOB: Sight["signedIn"] = {
+  subject: "bob",
+  key: "sub:bob",
+  generation: undefined,
+};
 
 const STATE: State = {
   id: "old",
@@ -40,35 +44,38 @@ export const TOKEN: VerifiedToken = {
   hasData: true,
   isCurrentKey: true,
 };
-const UNCHANGED: Changes = {
-  values: new Map(),
-  takenFlashes: [],
-  addedFlashes: [],
-  permanent: undefined,
-  keepsRest: true,
+const NO_CALLS: Calls = {
   signedIn: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,
+  keepsRest: true,
 };
 /** A request without a cookie. */
 export const VISIT: Sight = {
   now: NOW,
   found: undefined,
   wasLive: false,
+  foreign: undefined,
   newId: "new",
-  newText: undefined,
   isNewIdEnded: false,
+  triedVersion: 0,
   signedIn: undefined,
   endedOthersOf: undefined,
   successor: undefined,
-  adopted: undefined,
-  adoption: undefined,
 };
+
+const ENDED = {
+  kind: "ended",
+  token: TOKEN,
+  at: undefined,
+  next: undefined,
+  hasMark: false,
+} as const;
 
 /** What `look` finds: the session goes on as this state. */
 export function foundLive(state: Partial<State> = {}, found: Partial<Live> = {}): Live {
-  const live = { kind: "live", token: TOKEN, isNewer: false, text: "record" } as const;
+  const live = { kind: "live", token: TOKEN, isNewer: false, hasRecord: true } as const;
   return { ...live, state: { ...STATE, ...state }, ...found };
 }
 
@@ -80,58 +87,57 @@ export function live(state: Partial<State> = {}, sight: Partial<Sight> = {}): Si
 /** A request whose session has a mark that is so many seconds old. */
 export function ended(seconds: number, sight: Partial<Sight> = {}): Sight {
   const at = NOW - seconds * 1000;
-  const end = {
-    kind: "ended",
-    token: TOKEN,
-    next: undefined,
-    hasMark: true,
-    text: "mark",
-  } as const;
-  return { ...VISIT, wasLive: true, found: { ...end, at }, ...sight };
+  return { ...VISIT, wasLive: true, found: { ...ENDED, at, hasMark: true }, ...sight };
+}
+
+/** A request whose session was over by the clock when it committed. */
+export function endedByClock(): Sight {
+  return { ...VISIT, wasLive: true, found: ENDED };
 }
 
 /** A request whose session was ended by its subject's generation so many seconds ago. */
 export function endedByGeneration(seconds: number, sight: Partial<Sight> = {}): Sight {
   const at = NOW - seconds * 1000;
-  const end = {
-    kind: "ended",
-    token: TOKEN,
-    next: undefined,
-    hasMark: false,
-    text: "record",
-  } as const;
-  return { ...VISIT, wasLive: true, found: { ...end, at }, ...sight };
+  return { ...VISIT, wasLive: true, found: { ...ENDED, at }, ...sight };
 }
 
-const FOREIGN: Sight["adopted"] = {
-  content: { data: STATE.data, flashes: [], permanent: false },
-  subject: "ann",
-  key: "adopted:k",
-  forget: undefined,
-  isOver: false,
+const FOREIGN: State = {
+  ...STATE,
+  id: "adopted:k",
+  version: 0,
+  login: { ...LOGIN, generation: undefined },
+  unknown: {},
 };
+const FOREIGN_TOKEN: VerifiedToken = { ...TOKEN, text: "", state: FOREIGN };
+
 /** A request with another system's session of ann, which nobody has adopted. */
 export const ADOPTING: Sight = {
   ...VISIT,
-  adopted: FOREIGN,
-  adoption: { key: "adopted:k", text: undefined },
-  signedIn: { key: "sub:ann", generation: undefined, text: undefined },
+  wasLive: true,
+  foreign: { isOnce: true },
+  found: foundLive(FOREIGN, { token: FOREIGN_TOKEN, hasRecord: false }),
 };
 
-/** What the store has of a session that was adopted so many seconds ago. */
-export function adoptedBefore(seconds: number): Sight["adoption"] {
-  return { key: "adopted:k", text: `adopted:k ${NOW - seconds * 1000}` };
-}
+/** The same request when another one adopted the session less than 60 s before. */
+export const ADOPTED_BEFORE: Sight = {
+  ...ADOPTING,
+  found: foundLive(FOREIGN, { token: FOREIGN_TOKEN }),
+};
 
 /** The same request when an earlier one adopted the session for good. */
 export const TOO_LATE: Sight = {
   ...ADOPTING,
-  adopted: { ...FOREIGN, isOver: true },
-  adoption: adoptedBefore(60),
+  found: {
+    kind: "ended",
+    token: FOREIGN_TOKEN,
+    at: NOW - 60_000,
+    next: "other",
+    hasMark: true,
+  },
 };
 
 /** A row's changes, with what the commit looks at because of them. */
-export interface Act extends Partial<Changes> {
+export interface Act extends Partial<Omit<Changes, "calls">>, Partial<Calls> {
   readonly sight?: Partial<Sight>;
 }
 
@@ -160,13 +166,20 @@ export const SIGN_IN_BOB: Act = {
 export const END_OTHERS: Act = {
   endedOthersOf: "ann",
   hasNewId: true,
-  sight: { endedOthersOf: ANN },
+  sight: { endedOthersOf: "sub:ann" },
 };
 
 /** What `decide` makes of a row. */
 export function planOf(sight: Sight, act: Act, rules: Rules = RULES): Plan {
-  const { sight: seen, ...changes } = act;
-  return decide({ ...sight, ...seen }, { ...UNCHANGED, ...changes }, rules);
+  const { sight: seen, values, takenFlashes, addedFlashes, permanent, ...calls } = act;
+  const changes = {
+    values: values ?? new Map(),
+    takenFlashes: takenFlashes ?? [],
+    addedFlashes: addedFlashes ?? [],
+    permanent,
+    calls: { ...NO_CALLS, ...calls },
+  };
+  return decide({ ...sight, ...seen }, changes, rules);
 }
 
 /** A plan in words: its writes in their order, what the browser gets, and whether a change is lost. */
@@ -180,10 +193,7 @@ export function outline({ writes, cookie, isDropped }: Plan): string {
   return words.join(", ");
 }
 
-/**
- * A text without its time: `old ended`, `old moved new`, `sub:ann new`, `adopted:k`; and `adopted:k 0` of
- * what is never adopted again.
- */
+/** A text without its time: `old ended`, `old moved new`, `sub:ann generation new`. */
 function wordOf(text: string): string {
   return text.replace(/ [1-9]\d*/, "").replace(/ ended .*/, " ended");
 }
@@ -192,9 +202,4 @@ function wordOf(text: string): string {
 export function signed({ cookie }: Plan): State {
   if (typeof cookie !== "object") throw new Error("Nothing is signed");
   return cookie.state;
-}
-
-/** A request whose session has no record, so many seconds after 1970. */
-export function forgotten(seconds: number): Sight {
-  return live({}, { now: seconds * 1000, found: foundLive({}, { text: undefined }) });
 }

@@ -6,8 +6,9 @@ export const TIMES: readonly Mutation[] = [
     rule: "iat is the look's time, taken before the store is asked",
     how: "taken afterwards",
     file: "commit.ts",
-    find: "    now,\n    found,\n    wasLive,",
-    replace: "    now: Math.floor(settings.now()),\n    found,\n    wasLive,",
+    find: "    now,\n    found,\n    wasLive,\n    foreign: draft.foreign,",
+    replace:
+      "    now: Math.floor(settings.now()),\n    found,\n    wasLive,\n    foreign: draft.foreign,",
     shows: { path: "tests/commit.test.ts", title: "is what the next token's times count from" },
   },
   {
@@ -56,8 +57,8 @@ export const TIMES: readonly Mutation[] = [
     rule: "With signIn() a lifetime starts",
     how: "the old one goes on",
     file: "decide.ts",
-    find: "const begins = live === undefined || changes.isDestroyed || changes.signedIn !== undefined;",
-    replace: "const begins = live === undefined || changes.isDestroyed;",
+    find: "live === undefined || foreign !== undefined || isDestroyed || signedIn !== undefined;",
+    replace: "live === undefined || foreign !== undefined || isDestroyed;",
     shows: ["signedOut", "overLife"],
   },
   {
@@ -80,8 +81,8 @@ export const TIMES: readonly Mutation[] = [
     rule: "The end of an id that moved on lives longer than any session",
     how: "a minute",
     file: "decide.ts",
-    find: "return { ...successor, next, ttl: LONGEST };",
-    replace: "return { ...successor, next, ttl: 60 };",
+    find: `return { key, next: writeMark(key, "ended", now, newId), ttl: RETENTION };`,
+    replace: `return { key, next: writeMark(key, "ended", now, newId), ttl: 60 };`,
     shows: ["missedEnd"],
   },
   {
