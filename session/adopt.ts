@@ -1,12 +1,12 @@
-import { checkSubject, createDraft, type Draft } from "./changes.ts";
-import { createCookie } from "./cookie/attributes.ts";
+import { checkSubject, createDraft, type Draft, type Foreign } from "./changes.ts";
+import { type Cookie, createCookie } from "./cookie/attributes.ts";
 import { isRecent } from "./decide.ts";
-import { SessionError, SessionStoreError } from "./errors.ts";
+import { SessionError, SessionValueError } from "./errors.ts";
 import type { Adoptable, Settings } from "./options.ts";
 import { find, findMark, type Found } from "./record.ts";
 import { beginTimes, NO_CLAIMS } from "./state.ts";
 import type { Store } from "./stores/store.ts";
-import { encode } from "./token/json.ts";
+import { encode, isPlain } from "./token/json.ts";
 import { generationKey, hashKey, randomId, type VerifiedToken } from "./token/token.ts";
 
 /**
@@ -21,22 +21,17 @@ export async function adoptedDraft(
   request: Request,
 ): Promise<Draft> {
   const { onEvent, now } = settings;
-  try {
-    const token = await tokenOf(adoptable, settings);
-    const { id, login } = token.state;
-    const [text, generation] = await store.get(login === undefined ? [id] : [id, login.key]);
-    const found = await findForeign(token, text, generation, store, now());
-    if (found.kind === "live") {
-      const isOnce = adoptable.credential !== undefined && settings.store !== null;
-      const foreign = { isOnce, forget: forgottenBy(adoptable, settings) };
-      return createDraft(settings, request, found, foreign);
-    }
-    const reason = found.hasMark ? "adopted-before" : "ended";
-    onEvent({ type: "not-adopted", reason });
-  } catch (error) {
-    if (!(error instanceof SessionError) || error instanceof SessionStoreError) throw error;
-    onEvent({ type: "not-adopted", reason: error.message });
+  const read = await readAdoptable(adoptable, settings);
+  if (typeof read === "string") {
+    onEvent({ type: "not-adopted", reason: read });
+    return createDraft(settings, request);
   }
+  const { token, foreign } = read;
+  const { id, login } = token.state;
+  const [text, generation] = await store.get(login === undefined ? [id] : [id, login.key]);
+  const found = await findForeign(token, text, generation, store, now());
+  if (found.kind === "live") return createDraft(settings, request, found, foreign);
+  onEvent({ type: "not-adopted", reason: found.hasMark ? "adopted-before" : "ended" });
   return createDraft(settings, request);
 }
 
@@ -59,13 +54,41 @@ export async function findForeign(
   return again.kind === "live" ? { ...again, hasRecord: true } : again;
 }
 
-/** The session as a token of ours would say it. Rejects with `SessionError` for what it can't carry. */
+/** The session as a token of ours would say it, or the message of the error that says why it can't. */
+async function readAdoptable(
+  adoptable: Adoptable<object>,
+  settings: Settings,
+): Promise<{ readonly token: VerifiedToken; readonly foreign: Foreign } | string> {
+  try {
+    checkAdoptable(adoptable);
+    const isOnce = adoptable.credential !== undefined && settings.store !== null;
+    const forget = forgottenBy(adoptable, settings);
+    return { token: await tokenOf(adoptable, settings), foreign: { isOnce, forget } };
+  } catch (error) {
+    // Its getters may throw anything.
+    return error instanceof SessionError ? error.message : "Cannot read what adopt gave: it threw";
+  }
+}
+
+function checkAdoptable(adoptable: unknown): asserts adoptable is Adoptable<object> {
+  if (typeof adoptable !== "object" || adoptable === null) fail("adopt's result", "an object");
+  const { data, subject, permanent, credential }: Record<string, unknown> = { ...adoptable };
+  if (typeof data !== "object" || data === null || !isPlain(data)) fail("data", "a plain object");
+  if (subject !== undefined) checkSubject(subject);
+  if (!["undefined", "boolean"].includes(typeof permanent)) fail("permanent", "a boolean");
+  const isCredential = typeof credential === "string" && credential !== "";
+  if (credential !== undefined && !isCredential) fail("credential", "a string that is not empty");
+}
+
+function fail(path: string, expected: string): never {
+  throw new SessionValueError(path, `must be ${expected}`);
+}
+
 async function tokenOf(
   { data, subject, permanent = false, credential }: Adoptable<object>,
   settings: Settings,
 ): Promise<VerifiedToken> {
   const { audience } = settings.cookie;
-  if (subject !== undefined) checkSubject(subject);
   const texts = Object.entries(data).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, encode(value, key)] as const],
   );
@@ -85,16 +108,10 @@ async function tokenOf(
   return { text: "", state, hasData: true, isCurrentKey: true };
 }
 
-function forgottenBy(
-  { forget }: Adoptable<object>,
-  { cookie }: Settings,
-): ReturnType<typeof createCookie> | undefined {
+/** The other system's cookie. Throws `SessionOptionsError` for one that cannot exist. */
+function forgottenBy({ forget }: Adoptable<object>, { cookie }: Settings): Cookie | undefined {
   if (forget === undefined) return undefined;
   const { name, path = "/", domain } = forget;
-  return createCookie({
-    name,
-    path,
-    secure: cookie.isSecure,
-    ...(domain !== undefined && { domain }),
-  });
+  const place = domain === undefined ? { path } : { path, domain };
+  return createCookie({ name, ...place, secure: cookie.isSecure });
 }

@@ -20,7 +20,8 @@ export interface Draft {
   values: Map<string, unknown> | undefined;
   /** The keys that were set. Other values may have changed inside. */
   assigned: Set<string>;
-  permanent: boolean;
+  /** Undefined until it was set. */
+  permanent: boolean | undefined;
   takenFlashes: readonly Flash[];
   addedFlashes: readonly Flash[];
   calls: Calls;
@@ -67,9 +68,11 @@ export interface Changes {
   readonly values: ReadonlyMap<string, { readonly text?: string; readonly insideOf?: string }>;
   readonly takenFlashes: readonly Flash[];
   readonly addedFlashes: readonly Flash[];
-  /** Undefined where the request left it alone. */
+  /** Undefined where the request left it as it was. */
   readonly permanent: boolean | undefined;
   readonly calls: Calls;
+  /** What was set to what it was: no change, but a session that begins holds it. */
+  readonly repeated: Pick<Changes, "values" | "permanent">;
 }
 
 /** How many flashes wait at most, so that a queue that nobody shows can't fill the cookie. */
@@ -103,7 +106,7 @@ export function createDraft(
     base,
     values: undefined,
     assigned: NO_KEYS,
-    permanent: base.permanent,
+    permanent: undefined,
     takenFlashes: NO_FLASHES,
     addedFlashes: NO_FLASHES,
     calls: NO_CALLS,
@@ -120,7 +123,7 @@ export function createDraft(
 export function discard(draft: Draft): void {
   draft.base = NOTHING;
   draft.values = undefined;
-  draft.permanent = false;
+  draft.permanent = undefined;
   draft.takenFlashes = NO_FLASHES;
   draft.addedFlashes = NO_FLASHES;
   draft.newId = undefined;
@@ -206,7 +209,7 @@ export function isUnused(draft: Draft): boolean {
     draft.values === undefined &&
     draft.takenFlashes === NO_FLASHES &&
     draft.addedFlashes === NO_FLASHES &&
-    draft.permanent === draft.base.permanent &&
+    draft.permanent === undefined &&
     draft.calls === NO_CALLS
   );
 }
@@ -216,21 +219,33 @@ export function isUnused(draft: Draft): boolean {
  * something that can't be stored.
  */
 export function changesOf(draft: Draft): Changes {
-  const { base, assigned, permanent } = draft;
+  const { base, assigned, permanent, takenFlashes, addedFlashes, calls } = draft;
   const values = new Map<string, { text?: string; insideOf?: string }>();
+  const repeated = new Map<string, { text: string }>();
   for (const [key, value] of draft.values ?? []) {
     const before = base.data.get(key);
     const text = encode(value, key);
-    if (text === before) continue;
-    const isInside = before !== undefined && !assigned.has(key);
-    values.set(key, isInside ? { text, insideOf: before } : { text });
+    const isSet = before === undefined || assigned.has(key);
+    if (text !== before) values.set(key, isSet ? { text } : { text, insideOf: before });
+    else if (isSet) repeated.set(key, { text });
   }
   if (draft.values !== undefined) {
     for (const key of base.data.keys()) if (!draft.values.has(key)) values.set(key, {});
   }
-  const { takenFlashes, addedFlashes, calls } = draft;
-  const isSame = permanent === base.permanent;
-  return { values, takenFlashes, addedFlashes, permanent: isSame ? undefined : permanent, calls };
+  return {
+    values,
+    takenFlashes,
+    addedFlashes,
+    permanent: permanent === base.permanent ? undefined : permanent,
+    calls,
+    repeated: { values: repeated, permanent },
+  };
+}
+
+/** What a session holds that begins with the changes of a request. */
+export function begin({ repeated, ...changes }: Changes): ReturnType<typeof apply> {
+  const values = new Map([...repeated.values, ...changes.values]);
+  return apply(NOTHING, { ...changes, values, permanent: repeated.permanent });
 }
 
 /** Whether there is anything to commit. */
@@ -247,7 +262,7 @@ export function hasChanges(changes: Changes): boolean {
  */
 export function apply(
   content: Content,
-  changes: Changes,
+  changes: Omit<Changes, "repeated">,
 ): { readonly content: Content; readonly isDropped: boolean } {
   const data = new Map(content.data);
   let isDropped = false;

@@ -214,24 +214,25 @@ async function act(
 ): Promise<readonly string[] | undefined> {
   const { settings } = committer;
   const { onEvent } = settings;
-  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
+  const state = typeof cookie === "object" ? cookie.state : undefined;
+  const signed = state && (await sign(committer, draft, state));
   if (!(await putAll(committer, draft, writes, texts, signed?.state))) return undefined;
   const token = draft.foreign === undefined ? found?.token : undefined;
-  const isTrimmed = typeof cookie === "object" && cookie.state !== signed?.state;
-  if (isDropped || isTrimmed) {
+  if (isDropped || signed?.state !== state) {
     onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
   }
   const others = found?.kind === "live" ? forgetLines(committer, draft, cookie !== undefined) : [];
   if (signed === undefined) {
     return cookie === "delete" ? [deleteCookie(settings.cookie), ...others] : others;
   }
-  const { state, bytes, text } = signed;
+  const { bytes, text } = signed;
   if (token?.isCurrentKey === false) onEvent({ type: "rotated", id: token.state.id });
   const bytesBefore = settings.cookie.name.length + (token?.text.length ?? 0);
   if (bytes >= NEAR_LIMIT && bytesBefore < NEAR_LIMIT) {
-    onEvent({ type: "near-limit", id: state.id, bytes });
+    onEvent({ type: "near-limit", id: signed.state.id, bytes });
   }
-  const maxAge = state.permanent ? state.expiresAt - Math.floor(now / 1000) : undefined;
+  const { permanent, expiresAt } = signed.state;
+  const maxAge = permanent ? expiresAt - Math.floor(now / 1000) : undefined;
   return [setCookie(settings.cookie, text, maxAge), ...others];
 }
 
@@ -273,9 +274,13 @@ async function putAll(
   return true;
 }
 
-/** Signs a state. Where the cookie would grow too large, the oldest flashes go first. */
+/**
+ * Signs a state. Where the cookie would grow too large, the oldest flashes go first, but not the last
+ * one of this request: without it nothing may be left.
+ */
 async function sign(
   { settings, tokens }: Committer,
+  { addedFlashes }: Draft,
   state: State,
 ): Promise<{ readonly state: State; readonly text: string; readonly bytes: number }> {
   const { cookie, dataIn, onEvent } = settings;
@@ -287,7 +292,8 @@ async function sign(
     if (bytes <= COOKIE_LIMIT) {
       return { state: fitting, text: await tokens.sign(claims, fitting, hasData), bytes };
     }
-    if (fitting.flashes.length > 0) continue;
+    const [oldest, next] = fitting.flashes;
+    if (oldest !== undefined && (next !== undefined || !addedFlashes.includes(oldest))) continue;
     onEvent({ type: "too-large", id: state.id, bytes });
     throw new SessionTooLargeError("cookie", bytes, COOKIE_LIMIT, state.data);
   }

@@ -1,15 +1,7 @@
-import { apply, type Changes, hasChanges } from "./changes.ts";
+import { apply, begin, type Changes, hasChanges } from "./changes.ts";
 import type { Settings } from "./options.ts";
 import { type Found, type Live, writeGeneration, writeMark } from "./record.ts";
-import {
-  beginTimes,
-  type Login,
-  NO_CLAIMS,
-  NOTHING,
-  renewTimes,
-  type State,
-  type Times,
-} from "./state.ts";
+import { beginTimes, type Login, NO_CLAIMS, renewTimes, type State, type Times } from "./state.ts";
 
 /**
  * Seconds for which requests of a session overlap, so that a late answer may undo its end; and in which
@@ -76,7 +68,8 @@ export function decide(sight: Sight, changes: Changes, rules: Rules): Plan {
   if (sight.isNewIdEnded || (live === undefined && !mayBegin(sight, changes))) {
     return { writes: [], cookie: undefined, isDropped: hasChanges(changes) };
   }
-  const { content, isDropped } = apply((keepsRest && live?.state) || NOTHING, changes);
+  const goesOn = live !== undefined && keepsRest;
+  const { content, isDropped } = goesOn ? apply(live.state, changes) : begin(changes);
   const login = loginOf(sight, isDestroyed ? undefined : live?.state.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
   const hasEnded = !isKept || hasNewId || isDestroyed;

@@ -8,7 +8,7 @@ export type SessionErrorCode =
   | "ERR_SESSION_VALUE"
   /** The cookie would be larger than browsers accept, or the record larger than stores take. */
   | "ERR_SESSION_TOO_LARGE"
-  /** The session has no subject, and the call needs one. */
+  /** The session has no subject, or another one than the call needs. */
   | "ERR_SESSION_SUBJECT"
   /** The store failed, or did not answer in time. */
   | "ERR_SESSION_STORE";

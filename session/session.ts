@@ -94,7 +94,8 @@ export class Session<Data extends object = Record<string, unknown>> {
    * closes. `lifetime` and `idleTimeout` hold in either case.
    */
   get permanent(): boolean {
-    return this.#touch().permanent;
+    const { permanent, base } = this.#touch();
+    return permanent ?? base.permanent;
   }
 
   set permanent(permanent: boolean) {
@@ -314,6 +315,13 @@ export function endOthersOf<Data extends object>(session: Session<Data>): void {
       "Cannot end the other sessions: this one has no subject. Call signIn first",
     );
   }
+  const { endedOthersOf = subject } = draftOf(session).calls;
+  if (endedOthersOf !== subject) {
+    throw new SessionError(
+      "ERR_SESSION_SUBJECT",
+      `Cannot end the other sessions: this request already ends those of another subject`,
+    );
+  }
   session.regenerate();
-  renew(draftOf(session), { endedOthersOf: subject });
+  renew(draftOf(session), { endedOthersOf });
 }

@@ -212,6 +212,14 @@ describe("a session that does not fit", () => {
   );
 
   test.each<[string, Partial<Adoptable>]>([
+    ["no data", { data: untyped(null) }],
+    ["a map as its data", { data: untyped(new Map([["username", "ann"]])) }],
+    ["a list as its data", { data: untyped(["ann"]) }],
+    ["a promise as its data", { data: untyped(Promise.resolve({})) }],
+    ["data that throws", { data: throwing() }],
+    ["an empty credential", { credential: "" }],
+    ["another type of credential", { credential: untyped(5n) }],
+    ["another type of permanent", { permanent: untyped("yes") }],
     ["a function", { data: { act: () => {} } }],
     ["an empty subject", { subject: "" }],
     ["half of a surrogate pair as its subject", { subject: "\ud800" }],
@@ -225,6 +233,25 @@ describe("a session that does not fit", () => {
     expect(others).toEqual([]);
   });
 });
+
+/** An object that can't be read. */
+function throwing(): Record<string, unknown> {
+  return Object.defineProperty({}, "username", {
+    enumerable: true,
+    get: () => {
+      throw new Error("Broken");
+    },
+  });
+}
+
+test.each([[null], [0], ["ann"]])(
+  "what is no session at all is a visitor's: %p",
+  async (result) => {
+    const app = createApp({ adopt: () => untyped(result) });
+    expect((await app.visit(new Browser())).status).toBe(200);
+    expect(app.events).toMatchObject([{ type: "not-adopted" }]);
+  },
+);
 
 describe("without a store", () => {
   test("a copy is adopted each time, and createSessions says so, once", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   apply,
   assign,
+  begin,
   type Calls,
   type Changes,
   changesOf,
@@ -182,7 +183,7 @@ describe("what a request changed", () => {
   ])("%s", (_, act, expected) => {
     const draft = draftOf(NAME_AND_CART, { flashes: [flash("old")] });
     act(draft);
-    const changes = changesOf(draft);
+    const { repeated: _repeated, ...changes } = changesOf(draft);
     expect(changes).toEqual({
       values: new Map(),
       permanent: undefined,
@@ -191,8 +192,26 @@ describe("what a request changed", () => {
       calls: NO_CALLS,
       ...expected,
     });
-    expect(hasChanges(changes)).toBe(Object.keys(expected).length > 0);
-    if (isUnused(draft)) expect(hasChanges(changes)).toBe(false);
+    expect(hasChanges(changesOf(draft))).toBe(Object.keys(expected).length > 0);
+    if (isUnused(draft)) expect(hasChanges(changesOf(draft))).toBe(false);
+  });
+
+  test("includes what was set to what it was, for a session that begins", () => {
+    const draft = draftOf(NAME_AND_CART, { permanent: true, flashes: [flash("old")] });
+    assign(draft, "name", "Ann");
+    read(draft, "cart");
+    assign(draft, "new", 1);
+    draft.permanent = true;
+    const changes = changesOf(draft);
+    expect([changes.values, changes.permanent]).toEqual([values({ new: "1" }), undefined]);
+    expect(begin(changes)).toEqual({
+      content: {
+        data: new Map(Object.entries({ name: `"Ann"`, new: "1" })),
+        flashes: [],
+        permanent: true,
+      },
+      isDropped: false,
+    });
   });
 
   test("that was given up keeps nothing of what was there", () => {
@@ -204,7 +223,11 @@ describe("what a request changed", () => {
     draft.calls = { ...calls, signedIn: "ann", hasNewId: true };
     draft.newId = "id";
     discard(draft);
-    expect([valuesOf(draft).size, waitingFlashes(draft), draft.permanent]).toEqual([0, [], false]);
+    expect([valuesOf(draft).size, waitingFlashes(draft), draft.permanent]).toEqual([
+      0,
+      [],
+      undefined,
+    ]);
     expect(draft.newId).toBeUndefined();
     expect(draft.calls).toEqual({ ...NO_CALLS, ...calls, keepsRest: false });
     assign(draft, "name", "Ann");

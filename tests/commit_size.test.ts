@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { SessionTooLargeError } from "../session/errors.ts";
 import type { Session } from "../session/mod.ts";
-import { type App, createApp } from "./support/app.ts";
+import { type App, Browser, createApp } from "./support/app.ts";
 import { errorOf } from "./support/errors.ts";
 import { opened, start } from "./support/faulty_store.ts";
 import { cookieOf, requestWith } from "./support/requests.ts";
@@ -67,6 +67,26 @@ describe("the size of a cookie", () => {
       expect(messages).toEqual(flashes.slice(-messages.length));
       expect(session.get("count")).toBe(0);
     }
+  });
+
+  test("is an error where not even the flash that was just set fits", async () => {
+    const app = createApp();
+    for (const browser of [new Browser(), (await start()).browser]) {
+      const error = await errorOf(() =>
+        app.visit(browser, (session) => session.flash("x".repeat(5000))),
+      );
+      expect(error).toBeInstanceOf(SessionTooLargeError);
+    }
+    const response = await app.visit(new Browser(), (session) => session.flash("x".repeat(1000)));
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+  });
+
+  test("goes without the flash that waited where the request's own change needs the room", async () => {
+    const { app, browser } = await start();
+    await app.visit(browser, (session) => session.flash(random(1500)));
+    await app.visit(browser, (session) => session.set("random", random(2300)));
+    const session = await app.sessions.open(requestWith(browser.cookie));
+    expect([session.has("random"), session.flashes]).toEqual([true, []]);
   });
 
   test("from 3,072 bytes on is an event, once a session", async () => {

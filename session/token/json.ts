@@ -258,7 +258,8 @@ function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
-function isPlain(value: object): boolean {
+/** Whether the value is a plain object, of this realm or another. */
+export function isPlain(value: object): boolean {
   return Reflect.getPrototypeOf(value) === null || is(value, Object);
 }
 

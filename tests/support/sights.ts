@@ -177,6 +177,7 @@ export function planOf(sight: Sight, act: Act, rules: Rules = RULES): Plan {
     takenFlashes: takenFlashes ?? [],
     addedFlashes: addedFlashes ?? [],
     permanent,
+    repeated: { values: new Map(), permanent },
     calls: { ...NO_CALLS, ...calls },
   };
   return decide({ ...sight, ...seen }, changes, rules);

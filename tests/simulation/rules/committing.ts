@@ -86,10 +86,10 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "Sign and check the size before anything is written",
     how: "afterwards",
     file: "commit.ts",
-    find: `  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;
+    find: `  const signed = state && (await sign(committer, draft, state));
   if (!(await putAll(committer, draft, writes, texts, signed?.state))) return undefined;`,
     replace: `  if (!(await putAll(committer, draft, writes, texts, undefined))) return undefined;
-  const signed = typeof cookie === "object" ? await sign(committer, cookie.state) : undefined;`,
+  const signed = state && (await sign(committer, draft, state));`,
     shows: ["failed"],
   },
   {

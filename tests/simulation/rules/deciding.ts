@@ -6,8 +6,8 @@ export const DECIDING: readonly Mutation[] = [
     rule: "Changes are applied on the newest state",
     how: "on the cookie's state",
     file: "decide.ts",
-    find: "apply((keepsRest && live?.state) || NOTHING, changes);",
-    replace: "apply((keepsRest && live?.token.state) || NOTHING, changes);",
+    find: "goesOn ? apply(live.state, changes) :",
+    replace: "goesOn ? apply(live.token.state, changes) :",
     shows: ["lost", "older"],
   },
   {
