@@ -120,7 +120,10 @@ export function createApp(options: AppOptions): App {
     };
   }
 
-  function tell({ type, ...fields }: SessionEvent): void {
+  function tell(event: SessionEvent): void {
+    // The answer is noted.
+    if (event.type === "unavailable") return;
+    const { type, ...fields } = event;
     if (!("id" in fields)) return log.note(type, fields);
     const { id, ...rest } = fields;
     log.note(type, { session: shortHash(id), ...rest });

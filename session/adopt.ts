@@ -4,6 +4,7 @@ import { isRecent } from "./decide.ts";
 import { SessionError, SessionValueError } from "./errors.ts";
 import type { Adoptable, Settings } from "./options.ts";
 import { find, findMark, type Found } from "./record.ts";
+import type { Source } from "./source.ts";
 import { beginTimes, NO_CLAIMS } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { encode, isPlain } from "./token/json.ts";
@@ -18,21 +19,21 @@ export async function adoptedDraft(
   adoptable: Adoptable<object>,
   store: Store,
   settings: Settings,
-  request: Request,
+  source: Source,
 ): Promise<Draft> {
   const { onEvent, now } = settings;
   const read = await readAdoptable(adoptable, settings);
   if (typeof read === "string") {
     onEvent({ type: "not-adopted", reason: read });
-    return createDraft(settings, request);
+    return createDraft(settings, source);
   }
   const { token, foreign } = read;
   const { id, login } = token.state;
   const [text, generation] = await store.get(login === undefined ? [id] : [id, login.key]);
   const found = await findForeign(token, text, generation, store, now());
-  if (found.kind === "live") return createDraft(settings, request, found, foreign);
+  if (found.kind === "live") return createDraft(settings, source, found, foreign);
   onEvent({ type: "not-adopted", reason: found.hasMark ? "adopted-before" : "ended" });
-  return createDraft(settings, request);
+  return createDraft(settings, source);
 }
 
 /**
@@ -113,5 +114,5 @@ function forgottenBy({ forget }: Adoptable<object>, { cookie }: Settings): Cooki
   if (forget === undefined) return undefined;
   const { name, path = "/", domain } = forget;
   const place = domain === undefined ? { path } : { path, domain };
-  return createCookie({ name, ...place, secure: cookie.isSecure });
+  return createCookie({ name, ...place, secure: cookie.options.secure });
 }

@@ -1,15 +1,17 @@
 import type { Cookie } from "./cookie/attributes.ts";
+import type { CommittedCookie } from "./cookie/header.ts";
 import { SessionValueError } from "./errors.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { Settings } from "./options.ts";
 import type { Found } from "./record.ts";
+import type { Source } from "./source.ts";
 import { type Content, type Flash, NOTHING } from "./state.ts";
 import { check, decode, encode } from "./token/json.ts";
 
 /** A session as one request has it: what it was given, and what it has made of that so far. */
 export interface Draft {
   readonly settings: Settings;
-  readonly request: Request | undefined;
+  readonly source: Source | undefined;
   /** The request's session from before; undefined for a visitor without a good cookie. */
   readonly found: Found | undefined;
   /** Where that is another system's, to become one of ours. */
@@ -32,8 +34,8 @@ export interface Draft {
   /** The highest version among them. */
   triedVersion: number;
   isTouched: boolean;
-  /** The `Set-Cookie` lines, once a commit began; undefined again where that failed. */
-  committed: MaybePromise<readonly string[]> | undefined;
+  /** The cookies to send, once a commit began; undefined again where that failed. */
+  committed: MaybePromise<readonly CommittedCookie[]> | undefined;
   hasReportedLateWrite: boolean;
 }
 
@@ -93,14 +95,14 @@ const NO_CALLS: Calls = {
 /** A draft that nobody used yet. */
 export function createDraft(
   settings: Settings,
-  request?: Request,
+  source?: Source,
   found?: Found,
   foreign?: Foreign,
 ): Draft {
   const base = found?.kind === "live" ? found.state : NOTHING;
   return {
     settings,
-    request,
+    source,
     found,
     foreign,
     base,

@@ -7,7 +7,7 @@ import {
   hasChanges,
   isUnused,
 } from "./changes.ts";
-import { COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/header.ts";
+import { type CommittedCookie, COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/header.ts";
 import {
   decide,
   decideRefresh,
@@ -43,22 +43,25 @@ type Texts = Map<string, string | undefined>;
 const NEAR_LIMIT = 3072;
 /** How many ids a late logout follows. */
 const SUCCESSORS = 8;
-const NO_LINES: readonly string[] = [];
+const NO_COOKIES: readonly CommittedCookie[] = [];
 
 /**
- * Commits what a request changed, and gives its `Set-Cookie` lines: none where the browser has nothing
+ * Commits what a request changed, and gives the cookies to send: none where the browser has nothing
  * to learn. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`;
  * then the same session can be committed again.
  */
-export function commitDraft(committer: Committer, draft: Draft): MaybePromise<readonly string[]> {
+export function commitDraft(
+  committer: Committer,
+  draft: Draft,
+): MaybePromise<readonly CommittedCookie[]> {
   const { found, foreign } = draft;
   const isStale = found?.kind === "live" && isDue(found, committer.settings.now());
-  if (!isStale && foreign === undefined && isUnused(draft)) return NO_LINES;
+  if (!isStale && foreign === undefined && isUnused(draft)) return NO_COOKIES;
   const changes = changesOf(draft);
   if (!hasChanges(changes) && foreign === undefined) {
-    return isStale ? refresh(committer, draft, changes) : NO_LINES;
+    return isStale ? refresh(committer, draft, changes) : NO_COOKIES;
   }
-  const commit = (): Promise<readonly string[]> => settle(committer, draft, changes);
+  const commit = (): Promise<readonly CommittedCookie[]> => settle(committer, draft, changes);
   return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
 }
 
@@ -87,18 +90,18 @@ async function settle(
   committer: Committer,
   draft: Draft,
   changes: Changes,
-): Promise<readonly string[]> {
+): Promise<readonly CommittedCookie[]> {
   const deadline = performance.now() + committer.settings.storeTimeout;
   try {
     do {
       const { sight, texts } = await look(committer, draft, changes.calls);
       const plan = decide(sight, changes, committer.settings);
-      const lines = await act(committer, draft, sight, plan, texts);
-      if (lines !== undefined) return lines;
+      const cookies = await act(committer, draft, sight, plan, texts);
+      if (cookies !== undefined) return cookies;
     } while (performance.now() < deadline);
   } catch (error) {
     // Another system's session that does not fit fails no request that did not change it.
-    if (error instanceof SessionTooLargeError && !hasChanges(changes)) return NO_LINES;
+    if (error instanceof SessionTooLargeError && !hasChanges(changes)) return NO_COOKIES;
     throw error;
   }
   throw busyError();
@@ -109,14 +112,17 @@ async function refresh(
   committer: Committer,
   draft: Draft,
   changes: Changes,
-): Promise<readonly string[]> {
+): Promise<readonly CommittedCookie[]> {
   try {
     const { sight, texts } = await look(committer, draft, changes.calls);
     const plan = decideRefresh(sight, committer.settings);
-    return (await act(committer, draft, sight, plan, texts)) ?? NO_LINES;
+    return (await act(committer, draft, sight, plan, texts)) ?? NO_COOKIES;
   } catch (error) {
-    if (error instanceof SessionError) return NO_LINES;
-    throw error;
+    if (!(error instanceof SessionError)) throw error;
+    if (error instanceof SessionStoreError) {
+      committer.settings.onEvent({ type: "unavailable", error });
+    }
+    return NO_COOKIES;
   }
 }
 
@@ -211,7 +217,7 @@ async function act(
   { found, now }: Sight,
   { writes, cookie, isDropped }: Plan,
   texts: Texts,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly CommittedCookie[] | undefined> {
   const { settings } = committer;
   const { onEvent } = settings;
   const state = typeof cookie === "object" ? cookie.state : undefined;
@@ -221,7 +227,7 @@ async function act(
   if (isDropped || signed?.state !== state) {
     onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
   }
-  const others = found?.kind === "live" ? forgetLines(committer, draft, cookie !== undefined) : [];
+  const others = found?.kind === "live" ? forgotten(committer, draft, cookie !== undefined) : [];
   if (signed === undefined) {
     return cookie === "delete" ? [deleteCookie(settings.cookie), ...others] : others;
   }
@@ -237,14 +243,14 @@ async function act(
 }
 
 /** Deletes the other system's cookie, unless ours takes its place. */
-function forgetLines(
+function forgotten(
   { settings: { cookie } }: Committer,
   { foreign }: Draft,
   hasOurs: boolean,
-): readonly string[] {
-  if (foreign?.forget === undefined) return NO_LINES;
+): readonly CommittedCookie[] {
+  if (foreign?.forget === undefined) return NO_COOKIES;
   const isSame = foreign.forget.audience === cookie.audience && hasOurs;
-  return isSame ? NO_LINES : [deleteCookie(foreign.forget)];
+  return isSame ? NO_COOKIES : [deleteCookie(foreign.forget)];
 }
 
 /** Whether all writes took effect: it stops at the first that found something else. */

@@ -36,13 +36,13 @@ export class SessionOptionsError extends SessionError {
 /** A change that came after `commit`, too late to reach the browser. */
 export class SessionCommittedError extends SessionError {
   override readonly name = "SessionCommittedError";
-  /** The key that the call would have changed, or another name for what it would have changed. */
-  readonly key: string;
+  /** The key that the call would have changed; undefined where it is about the whole session. */
+  readonly key: string | undefined;
 
-  constructor(action: string, key: string) {
+  constructor(action: string, key: string | undefined) {
     super(
       "ERR_SESSION_COMMITTED",
-      `Cannot ${action} ${JSON.stringify(key)}: the response was already made. ` +
+      `Cannot ${action}: the response was already made. ` +
         "Change the session before the handler returns, and await what changes it",
     );
     this.key = key;

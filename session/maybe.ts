@@ -24,6 +24,19 @@ export function chain<T, U>(
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 
+/** Gives what `run` does. What it throws or rejects with goes to `onError`. */
+export function rescue<T>(
+  run: () => MaybePromise<T>,
+  onError: (error: unknown) => MaybePromise<T>,
+): MaybePromise<T> {
+  try {
+    const value = run();
+    return isPromise(value) ? Promise.resolve(value).catch(onError) : value;
+  } catch (error) {
+    return onError(error);
+  }
+}
+
 /**
  * Settles as the promise does, or rejects with `onLate()` after so many milliseconds. What the
  * promise does after that is ignored.

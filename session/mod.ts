@@ -3,7 +3,8 @@
  *
  * @module
  */
-export type { CookieOptions } from "./cookie/attributes.ts";
+export type { CookieAttributes, CookieOptions } from "./cookie/attributes.ts";
+export type { CommittedCookie } from "./cookie/header.ts";
 export {
   SessionCommittedError,
   SessionError,
@@ -14,9 +15,12 @@ export {
   SessionValueError,
 } from "./errors.ts";
 export type { MaybePromise } from "./maybe.ts";
-export type { Adoptable, SessionEvent, SessionOptions } from "./options.ts";
+export type { SessionEvent } from "./events.ts";
+export type { Adoptable, SessionOptions } from "./options.ts";
+export type { ReadonlySession } from "./readonly_session.ts";
 export type { Session } from "./session.ts";
 export { createSessions, type SessionHandler, type Sessions } from "./sessions.ts";
+export type { NodeHeaders, Source } from "./source.ts";
 export type { Flash, KeyOf, Storable, ValueOf, ValuesOf } from "./state.ts";
 export type { Store } from "./stores/store.ts";
 export { memoryStore, type MemoryStoreOptions } from "./stores/memory.ts";

@@ -1,53 +1,12 @@
 import { type Cookie, type CookieOptions, createCookie } from "./cookie/attributes.ts";
 import { SessionOptionsError } from "./errors.ts";
-import { type OriginOptions, type OriginRefusal, validateOrigins } from "./origin.ts";
+import { createWarnings, type SessionEvent } from "./events.ts";
+import { type OriginOptions, validateOrigins } from "./origin.ts";
 import { checkSecrets, type Secret } from "./token/keys.ts";
-import type { MaybePromise } from "./maybe.ts";
+import { chain, type MaybePromise } from "./maybe.ts";
 import type { ValuesOf } from "./state.ts";
-import type { Store } from "./stores/store.ts";
+import { describe, type Store } from "./stores/store.ts";
 import { memoryStore } from "./stores/memory.ts";
-import type { Rejection } from "./token/token.ts";
-
-/**
- * Something that happened to a session, for logs and alerts. At most one event of each type per
- * request. It may hold the session's id, never a token or a key.
- */
-export type SessionEvent =
-  /** A cookie of our name that was not taken, and why. */
-  | { readonly type: "rejected"; readonly reason: Rejection }
-  /** The cookie's session has ended: it may be a copy from before a logout. */
-  | { readonly type: "ended"; readonly id: string }
-  /** The cookie's session has a new id, from an earlier or parallel request. */
-  | { readonly type: "superseded"; readonly id: string }
-  /** Two good cookies of our name, of two sessions: neither was taken. */
-  | { readonly type: "ambiguous" }
-  /** A change was dropped, because meanwhile its session had ended or the value had changed. */
-  | { readonly type: "dropped"; readonly id: string }
-  /** The cookie takes more than three quarters of what browsers accept. Once a session. */
-  | { readonly type: "near-limit"; readonly id: string; readonly bytes: number }
-  /** The cookie was not sent, because it takes more than browsers accept. */
-  | { readonly type: "too-large"; readonly id: string; readonly bytes: number }
-  /** A token of a fallback key was signed again with the current one. */
-  | { readonly type: "rotated"; readonly id: string }
-  /** A request that a page of another site made the browser send got a 403. */
-  | { readonly type: "refused-origin"; readonly reason: OriginRefusal }
-  /**
-   * A `Secure` cookie was sent over plain http to this host, whose browsers drop it. Once for each
-   * `createSessions`.
-   */
-  | { readonly type: "insecure"; readonly host: string }
-  /**
-   * Another system's session was not adopted: `adopted-before`; `ended`, by `endAll` or `endOthers`; or the
-   * message of the error that says why a session can't carry it.
-   */
-  | { readonly type: "not-adopted"; readonly reason: string }
-  /**
-   * There is no store, so a copy of another system's cookie is adopted again and again. Told by
-   * `createSessions` itself.
-   */
-  | { readonly type: "adopts-copies" }
-  /** A change came after the commit, and threw. Reported once per request. */
-  | { readonly type: "late-write"; readonly id: string };
 
 /** Another system's session, as the option `adopt` gives it. */
 export interface Adoptable<Values extends object = Readonly<Record<string, unknown>>> {
@@ -80,9 +39,10 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   /**
    * Signs and verifies the tokens: a string (its UTF-8 bytes) or bytes, at least 32 of them and at
    * least 8 different ones. Undefined throws at once, so that `process.env["SECRET_KEY"]` can be
-   * given as it is. Use one key for one app, and for nothing else.
+   * given as it is. A function is asked at the first use, for builds that have no secrets: then a
+   * wrong key fails the first `open`. Use one key for one app, and for nothing else.
    */
-  readonly secretKey: Secret | undefined;
+  readonly secretKey: Secret | undefined | (() => MaybePromise<Secret | undefined>);
   /** Keys that verify and do not sign, for rotation. None by default; a bare string is one key. */
   readonly secretKeyFallbacks?: Secret | readonly Secret[];
   /** The cookie's name and attributes. */
@@ -98,7 +58,8 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly idleTimeout?: number;
   /**
-   * Keeps track of ended sessions and of parallel changes. Default: the memory of this process.
+   * Keeps track of ended sessions and of parallel changes. Default: the memory of this process, one
+   * store however often the library was bundled; with the option `now` one of its own.
    * Several processes, serverless functions and Workers must share a store. With `null` there is
    * none: a copied cookie is valid until it expires, and of parallel changes the last response
    * wins.
@@ -126,8 +87,8 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly adopt?: (headers: Headers) => MaybePromise<Adoptable<ValuesOf<Data>> | undefined>;
   /**
-   * Called with each event. Default: none. What it throws fails the request. It is not awaited, so
-   * an async function has to catch its own errors.
+   * Called with each event. What it throws fails the request. It is not awaited, so an async function
+   * has to catch its own errors. By default `unavailable` and `insecure` are printed, each once.
    */
   readonly onEvent?: (event: SessionEvent) => void;
   /** The clock, in milliseconds. `Date.now` by default. */
@@ -150,7 +111,8 @@ export interface Settings extends Readonly<
     >
   >
 > {
-  readonly secrets: readonly Uint8Array<ArrayBuffer>[];
+  /** The keys' bytes, the signing one first. Throws `SessionOptionsError`. */
+  readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
   readonly cookie: Cookie;
 }
 
@@ -188,20 +150,20 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) fail(name, `there is no such option, only ${[...NAMES].join(", ")}`);
   }
-  const secrets = checkSecrets(options.secretKey, options.secretKeyFallbacks);
+  const secrets = readSecrets(options);
   const { lifetime = DEFAULT_LIFETIME } = options;
   const { idleTimeout = Math.min(DEFAULT_IDLE_TIMEOUT, lifetime) } = options;
   const { storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
   checkNumber("lifetime", lifetime, "seconds", LONGEST);
   checkNumber("idleTimeout", idleTimeout, "seconds", LONGEST);
   checkNumber("storeTimeout", storeTimeout, "milliseconds", LONGEST_STORE_TIMEOUT);
-  const { now = Date.now, onEvent = ignore, adopt } = options;
+  const { now = Date.now, onEvent = createWarnings(), adopt } = options;
   checkFunction("now", now);
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
-  const store = options.store === undefined ? memoryStore({ now }) : options.store;
-  if (store !== null && (typeof store.get !== "function" || typeof store.replace !== "function")) {
-    fail("store", "must have get and replace, or be null");
+  const store = options.store === undefined ? defaultStore(options.now) : options.store;
+  if (store !== null && !isStore(store)) {
+    fail("store", `must have get and replace, or be null, got ${describe(store)}`);
   }
   const { dataIn = "cookie", origin = {} } = options;
   if (origin !== false) {
@@ -244,6 +206,32 @@ function fail(name: string, state: string): never {
   throw new SessionOptionsError(`Cannot use option ${name}: ${state}`);
 }
 
-function ignore(): void {
-  // Nobody asked to be told.
+/** Checked at once, unless a function gives the key. */
+function readSecrets<Data extends object>({
+  secretKey,
+  secretKeyFallbacks,
+}: SessionOptions<Data>): Settings["secrets"] {
+  if (typeof secretKey === "function") {
+    return () => chain(secretKey(), (key) => checkSecrets(key, secretKeyFallbacks));
+  }
+  const secrets = checkSecrets(secretKey, secretKeyFallbacks);
+  return () => secrets;
+}
+
+/** The one of the process, which bundlers may give several copies of this module. */
+const DEFAULT_STORE = Symbol.for("madeleine.store");
+
+function defaultStore(now: (() => number) | undefined): Store {
+  if (now !== undefined) return memoryStore({ now });
+  const present: unknown = Reflect.get(globalThis, DEFAULT_STORE);
+  if (isStore(present)) return present;
+  const store = memoryStore();
+  Reflect.set(globalThis, DEFAULT_STORE, store);
+  return store;
+}
+
+function isStore(value: unknown): value is Store {
+  if (typeof value !== "object" || value === null) return false;
+  const isMethod = (name: string): boolean => typeof Reflect.get(value, name) === "function";
+  return isMethod("get") && isMethod("replace");
 }

@@ -1,15 +1,23 @@
 import { adoptedDraft } from "./adopt.ts";
-import { checkSubject, createDraft } from "./changes.ts";
+import { checkSubject, createDraft, type Draft } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { RETENTION } from "./decide.ts";
-import { cookieValues } from "./cookie/header.ts";
+import { type CommittedCookie, cookieValues } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
-import { chain, isPromise, type MaybePromise } from "./maybe.ts";
+import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
 import { checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
 import { type Found, find, writeGeneration } from "./record.ts";
-import { draftOf, endOthersOf, Session } from "./session.ts";
+import { draftOf, ReadonlySession } from "./readonly_session.ts";
+import { endOthersOf, Session } from "./session.ts";
+import {
+  cookieHeaderOf,
+  headersOf,
+  type NodeHeaders,
+  type Source,
+  webHeadersOf,
+} from "./source.ts";
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import {
@@ -50,15 +58,29 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * The request's session; every call for one request gives the same one. A missing or invalid
    * cookie gives a new, empty session, never an error. Throws or rejects with `SessionStoreError`,
-   * and with what `adopt` and `onEvent` throw.
+   * and with what `adopt`, `onEvent` and a `secretKey` that is a function throw.
    */
-  open(request: Request): MaybePromise<Session<Data>>;
+  open(source: Source): MaybePromise<Session<Data>>;
+  /**
+   * The session as the cookie and the store have it, without what this request changed, for places that
+   * can't set a cookie. It can't be changed, and nothing is written to the store. Throws or rejects as
+   * `open` does.
+   */
+  read(source: Source): MaybePromise<ReadonlySession<Data>>;
   /**
    * Commits what was changed and gives the response for it, a copy where it gets a `Set-Cookie`.
    * After that, the session is read-only. A second commit puts the same line on another response.
    * If a commit fails, the session can be changed and committed again.
    */
   commit(session: Session<Data>, response: Response): MaybePromise<Response>;
+  /**
+   * The same for frameworks that make the response themselves: gives the cookie to send, `undefined`
+   * where there is none. Send it before the first byte of the body, with `Cache-Control: no-store`.
+   * `forget` is another system's cookie to send as well (option `adopt`).
+   */
+  commitCookie(
+    session: Session<Data>,
+  ): MaybePromise<(CommittedCookie & { readonly forget?: CommittedCookie }) | undefined>;
   /**
    * Ends every session of the subject, everywhere at once. Rejects with `SessionStoreError` where
    * the store is down, with `SessionValueError` for a subject that `signIn` would refuse, and with
@@ -112,33 +134,49 @@ export function createSessions<
   const tokens = createTokens({ ...settings, audience: cookie.audience });
   const store = settings.store === null ? NO_STORE : guarded(settings.store, storeTimeout);
   const committer: Committer = { settings, tokens, store, turns: new Map() };
-  const openedOf = new WeakMap<Headers, Opened<Data>>();
+  const openedOf = new WeakMap<object, Opened<Data>>();
 
-  function open(request: Request): MaybePromise<Session<Data>> {
-    const { headers } = request;
-    const header = headers.get("cookie");
+  function open(source: Source): MaybePromise<Session<Data>> {
+    const headers = headersOf(source);
+    const header = cookieHeaderOf(headers);
     const known = openedOf.get(headers);
     const isKnown = known !== undefined && known.header === header;
-    return isKnown ? known.session : openAnew(request, header).session;
+    return isKnown ? known.session : openAnew(source, headers, header).session;
   }
 
-  function openAnew(request: Request, header: string | null): Opened<Data> {
-    const { headers } = request;
-    const opened = { header, session: openSession(request, header), isInHandler: false };
+  function openAnew(
+    source: Source,
+    headers: Headers | NodeHeaders,
+    header: string | null,
+  ): Opened<Data> {
+    const draft = rescue(() => openDraft(source, header), tell);
+    const session = chain(draft, (draft) => new Session<Data>(draft));
+    const opened = { header, session, isInHandler: false };
     openedOf.set(headers, opened);
-    if (isPromise(opened.session)) opened.session.then(undefined, () => openedOf.delete(headers));
+    if (isPromise(session)) session.then(undefined, () => openedOf.delete(headers));
     return opened;
   }
 
-  function openSession(request: Request, header: string | null): MaybePromise<Session<Data>> {
+  function read(source: Source): MaybePromise<ReadonlySession<Data>> {
+    const draft = rescue(() => openDraft(source, cookieHeaderOf(headersOf(source))), tell);
+    return chain(draft, (draft) => new ReadonlySession<Data>(draft));
+  }
+
+  /** Tells of a store that fails, and fails as it did. */
+  function tell(error: unknown): never {
+    if (error instanceof SessionStoreError) onEvent({ type: "unavailable", error });
+    throw error;
+  }
+
+  function openDraft(source: Source, header: string | null): MaybePromise<Draft> {
     const values = header === null ? [] : cookieValues(header, cookie.name);
     const [first] = values;
-    if (first === undefined) return openWithout(request, values);
-    if (values.length > 1) return openOneOf(request, values);
+    if (first === undefined) return openWithout(source, values);
+    if (values.length > 1) return openOneOf(source, values);
     return chain(tokens.verify(first), (token) =>
       typeof token === "string"
-        ? openWithout(request, values, token)
-        : chain(lookUp(token), (found) => openFound(request, found)),
+        ? openWithout(source, values, token)
+        : chain(lookUp(token), (found) => openFound(source, found)),
     );
   }
 
@@ -147,18 +185,19 @@ export function createSessions<
    * is not a token of ours may be the other system's. `reason` says why it is rejected.
    */
   function openWithout(
-    request: Request,
+    source: Source,
     values: readonly string[],
     reason?: Rejection,
-  ): MaybePromise<Session<Data>> {
-    const adoptable = values.some(hasOurType) ? undefined : adopt?.(request.headers);
+  ): MaybePromise<Draft> {
+    const adoptable = values.some(hasOurType)
+      ? undefined
+      : adopt?.(webHeadersOf(headersOf(source)));
     return chain(adoptable, (adoptable) => {
       if (adoptable !== undefined) {
-        const draft = adoptedDraft(adoptable, store, settings, request);
-        return draft.then((draft) => new Session<Data>(draft));
+        return adoptedDraft(adoptable, store, settings, source);
       }
       if (reason !== undefined) onEvent({ type: "rejected", reason });
-      return new Session(createDraft(settings, request));
+      return createDraft(settings, source);
     });
   }
 
@@ -169,53 +208,73 @@ export function createSessions<
     return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
   }
 
-  function openFound(request: Request, found: Found): Session<Data> {
+  function openFound(source: Source, found: Found): Draft {
     if (found.kind === "ended") {
       const type = found.next === undefined ? "ended" : "superseded";
       onEvent({ type, id: found.token.state.id });
     }
-    return new Session(createDraft(settings, request, found));
+    return createDraft(settings, source, found);
   }
 
   /** Of several cookies: ended ones do not count, and two live sessions make none. */
-  async function openOneOf(request: Request, values: readonly string[]): Promise<Session<Data>> {
+  async function openOneOf(source: Source, values: readonly string[]): Promise<Draft> {
     const few = values.length > CANDIDATES ? [] : values;
     const results = await Promise.all(few.map(async (value) => tokens.verify(value)));
     const verified = results.filter((result) => typeof result !== "string");
     const reason = results.find((result) => typeof result === "string");
-    if (verified.length === 0 && reason !== undefined) return openWithout(request, values, reason);
+    if (verified.length === 0 && reason !== undefined) return openWithout(source, values, reason);
     const all = await Promise.all(verified.map(async (token) => lookUp(token)));
     const live = all.filter(({ kind }) => kind === "live");
     const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
     const isOne = new Set(live.map(({ token }) => token.state.id)).size <= 1;
-    if (isOne && newest !== undefined) return openFound(request, newest);
+    if (isOne && newest !== undefined) return openFound(source, newest);
     onEvent({ type: "ambiguous" });
-    return new Session(createDraft(settings, request));
+    return createDraft(settings, source);
   }
 
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const draft = draftOf(session);
     const isAgain = draft.committed !== undefined;
-    const lines = (draft.committed ??= commitDraft(committer, draft));
-    if (isPromise(lines)) lines.then(undefined, () => (draft.committed = undefined));
-    return chain(lines, (lines) => {
-      if (lines.length > 0 && draft.request !== undefined) warnWhereInsecure(draft.request);
+    return chain(commitCookies(session), (cookies) => {
+      const lines = cookies.map(({ line }) => line);
       const isDone = isAgain && lines.length > 0 && hasLines(response, lines);
       return isDone ? response : withSession(response, draft.isTouched, lines);
+    });
+  }
+
+  function commitCookie(session: Session<Data>): ReturnType<Sessions<Data>["commitCookie"]> {
+    return chain(commitCookies(session), ([cookie, forget]) =>
+      cookie === undefined || forget === undefined ? cookie : { ...cookie, forget },
+    );
+  }
+
+  function commitCookies(session: Session<Data>): MaybePromise<readonly CommittedCookie[]> {
+    if (!(session instanceof Session)) {
+      throw new TypeError("Cannot commit the session: it comes from read. Use open or handler");
+    }
+    const draft = draftOf(session);
+    const cookies = (draft.committed ??= rescue(() => commitDraft(committer, draft), tell));
+    if (isPromise(cookies)) cookies.then(undefined, () => (draft.committed = undefined));
+    return chain(cookies, (cookies) => {
+      if (cookies.length > 0) warnWhereInsecure(draft.source);
+      return cookies;
     });
   }
 
   if (adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
 
   const { publicOrigin = "" } = settings.origin === false ? {} : settings.origin;
-  let isWarned = !cookie.isSecure || publicOrigin.startsWith("https:");
+  let isWarned = !cookie.options.secure || publicOrigin.startsWith("https:");
 
   /** Browsers say `Sec-Fetch-Site` where they keep `Secure` cookies: over https and on localhost. */
-  function warnWhereInsecure({ url, headers }: Request): void {
-    if (isWarned || headers.has("sec-fetch-site") || !url.startsWith("http:")) return;
-    if (!URL.canParse(url)) return;
-    const { hostname, host } = new URL(url);
+  function warnWhereInsecure(source: Source | undefined): void {
+    if (isWarned || source === undefined || !("url" in source) || typeof source.url !== "string") {
+      return;
+    }
+    if (!source.url.startsWith("http:") || !URL.canParse(source.url)) return;
+    const { hostname, host } = new URL(source.url);
     if (LOOPBACK.test(hostname)) return;
+    if (webHeadersOf(headersOf(source)).has("sec-fetch-site")) return;
     isWarned = true;
     onEvent({ type: "insecure", host });
   }
@@ -244,7 +303,7 @@ export function createSessions<
         if (opened !== undefined) opened.isInHandler = false;
       };
       try {
-        opened = openAnew(request, header);
+        opened = openAnew(request, request.headers, header);
         opened.isInHandler = true;
         const response = chain(opened.session, (session) =>
           chain(run(session, request, rest), (response) => commit(session, response)),
@@ -265,11 +324,15 @@ export function createSessions<
     const key = await generationKey(cookie.audience, subject);
     const next = writeGeneration(key, randomId(), Math.floor(settings.now()));
     const deadline = performance.now() + storeTimeout;
-    do {
-      const [previous] = await store.get([key]);
-      if (await store.replace(key, previous, next, RETENTION)) return;
-    } while (performance.now() < deadline);
-    throw new SessionStoreError("other requests kept ending the subject's sessions");
+    try {
+      do {
+        const [previous] = await store.get([key]);
+        if (await store.replace(key, previous, next, RETENTION)) return;
+      } while (performance.now() < deadline);
+    } catch (error) {
+      tell(error);
+    }
+    tell(new SessionStoreError("other requests kept ending the subject's sessions"));
   }
 
   function endOthers(session: Session<Data>): void {
@@ -277,7 +340,7 @@ export function createSessions<
     endOthersOf(session);
   }
 
-  return Object.freeze({ handler, open, commit, endAll, endOthers });
+  return Object.freeze({ handler, open, read, commit, commitCookie, endAll, endOthers });
 }
 
 function failWithoutStore(what: string): never {

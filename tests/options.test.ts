@@ -89,7 +89,7 @@ describe("the defaults", () => {
     expect(settings.cookie).toEqual({
       name: "__Host-Http-session",
       attributes: "; Path=/; HttpOnly; Secure; SameSite=Lax",
-      isSecure: true,
+      options: { path: "/", httpOnly: true, secure: true, sameSite: "lax" },
       audience: "__Host-Http-session",
     });
   });
@@ -100,7 +100,7 @@ describe("the defaults", () => {
     expect(settings.storeTimeout).toBe(250);
     expect(settings.origin).toEqual({});
     expect(settings.now).toBe(Date.now);
-    expect(settings.secrets).toHaveLength(1);
+    expect(settings.secrets()).toHaveLength(1);
     settings.onEvent({ type: "ambiguous" });
   });
 

@@ -258,16 +258,16 @@ test("ref is the start of the id", async () => {
 describe("after the commit", () => {
   test.each<[string, (session: Session) => unknown]>([
     [`set "cart"`, (session) => session.set("cart", 1)],
-    [`update "cart"`, (session) => session.update({ cart: 1 })],
+    [`update the session`, (session) => session.update({ cart: 1 })],
     [`set "theme"`, (session) => session.setDefault("theme", 1)],
     [`delete "cart"`, (session) => session.delete("cart")],
     [`pop "cart"`, (session) => session.pop("cart")],
-    [`clear "the session"`, (session) => session.clear()],
-    [`flash "error"`, (session) => session.flash("Hi", "error")],
-    [`set "permanent"`, (session) => void (session.permanent = true)],
-    [`sign in "subject"`, (session) => session.signIn("ann")],
-    [`regenerate "the session"`, (session) => session.regenerate()],
-    [`destroy "the session"`, (session) => session.destroy()],
+    [`clear the session`, (session) => session.clear()],
+    [`flash a message`, (session) => session.flash("Hi", "error")],
+    [`set permanent`, (session) => void (session.permanent = true)],
+    [`sign a user in`, (session) => session.signIn("ann")],
+    [`regenerate the session`, (session) => session.regenerate()],
+    [`destroy the session`, (session) => session.destroy()],
   ])("%s throws, and once an event tells of it", async (change, act) => {
     const { sessions, events } = createApp();
     const session = await sessions.open(requestWith());

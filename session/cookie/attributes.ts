@@ -25,11 +25,23 @@ export interface CookieOptions {
   readonly partitioned?: boolean;
 }
 
+/** The attributes of a cookie, in the words of Express, Next and SvelteKit. */
+export interface CookieAttributes {
+  readonly path: string;
+  readonly domain?: string;
+  readonly httpOnly: true;
+  readonly secure: boolean;
+  readonly sameSite: "strict" | "lax" | "none";
+  readonly partitioned?: true;
+  /** Seconds; 0 deletes the cookie. Without it the cookie goes when the browser closes. */
+  readonly maxAge?: number;
+}
+
 /** A checked cookie: its name, and its attributes as they stand on every `Set-Cookie` line. */
 export interface Cookie {
   readonly name: string;
   readonly attributes: string;
-  readonly isSecure: boolean;
+  readonly options: CookieAttributes;
   /**
    * The `aud` claim of its tokens: the name, with the path and the domain where they are not the
    * defaults. So a value from another cookie, or from other attributes, does not verify.
@@ -37,6 +49,7 @@ export interface Cookie {
   readonly audience: string;
 }
 
+const SAME_SITE = { Strict: "strict", Lax: "lax", None: "none" } as const;
 /** RFC 9110 §5.6.2: the characters of a name. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 6265 §4.1.1, `path-value`. Browsers would trim a space at its end. */
@@ -91,10 +104,18 @@ export function createCookie(options: CookieOptions = {}): Cookie {
     path === "/" ? "" : `; Path=${path}`,
     domain === undefined ? "" : `; Domain=${domain.toLowerCase().replace(/^\./, "")}`,
   ];
+  const words: CookieAttributes = {
+    path,
+    ...(domain !== undefined && { domain }),
+    httpOnly: true,
+    secure,
+    sameSite: SAME_SITE[sameSite],
+    ...(partitioned && { partitioned }),
+  };
   return Object.freeze({
     name,
     attributes: attributes.join(""),
-    isSecure: secure,
+    options: words,
     audience: audience.join(""),
   });
 }

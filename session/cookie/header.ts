@@ -1,4 +1,4 @@
-import type { Cookie } from "./attributes.ts";
+import type { Cookie, CookieAttributes } from "./attributes.ts";
 
 /** The bytes that name and value may take together (RFC 6265bis §5.6): browsers drop larger ones. */
 export const COOKIE_LIMIT = 4096;
@@ -39,16 +39,28 @@ function trimBlanks(text: string, start: number, end: number): string {
   return text.slice(first, last);
 }
 
-/**
- * The `Set-Cookie` line that sets the cookie (RFC 6265 §4.1). With `maxAge`, in seconds, it outlives
- * the browser; without, it goes when the browser closes.
- */
-export function setCookie(cookie: Cookie, value: string, maxAge?: number): string {
-  const age = maxAge === undefined ? "" : `; Max-Age=${maxAge}`;
-  return `${cookie.name}=${value}${age}${cookie.attributes}`;
+/** A cookie as a commit gives it, for whoever sends it. */
+export interface CommittedCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly options: CookieAttributes;
+  /** The `Set-Cookie` line (RFC 6265 §4.1). */
+  readonly line: string;
 }
 
-/** The `Set-Cookie` line that deletes the cookie: with the attributes it was set with. */
-export function deleteCookie(cookie: Cookie): string {
-  return `${cookie.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${cookie.attributes}`;
+/**
+ * Sets the cookie. With `maxAge`, in seconds, it outlives the browser; without, it goes when the browser
+ * closes.
+ */
+export function setCookie(cookie: Cookie, value: string, maxAge?: number): CommittedCookie {
+  const { name, attributes } = cookie;
+  const age = maxAge === undefined ? "" : `; Max-Age=${maxAge}`;
+  const options = maxAge === undefined ? cookie.options : { ...cookie.options, maxAge };
+  return { name, value, options, line: `${name}=${value}${age}${attributes}` };
+}
+
+/** Deletes the cookie, with the attributes that it was set with. */
+export function deleteCookie({ name, attributes, options }: Cookie): CommittedCookie {
+  const line = `${name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${attributes}`;
+  return { name, value: "", options: { ...options, maxAge: 0 }, line };
 }

@@ -67,7 +67,7 @@ export async function token(claims: TokenClaims, options: TokenOptions): Promise
   }
 
   if (kind === "unknown-key") {
-    return sign(state, { keys: [crypto.getRandomValues(new Uint8Array(32))] });
+    return sign(state, { keys: () => [crypto.getRandomValues(new Uint8Array(32))] });
   }
   if (kind === "wrong-purpose") {
     return sign(state, { audience: `${cookie.audience}-of-another` });

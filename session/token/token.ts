@@ -96,9 +96,9 @@ function headerOf(token: string): string | undefined {
 
 /** The keys by the text of their header, so that a token selects exactly one. The first one signs. */
 async function createRing(
-  secrets: readonly Uint8Array<ArrayBuffer>[],
+  secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>,
 ): Promise<ReadonlyMap<string, Signer>> {
-  const keys = await importKeys(secrets);
+  const keys = await importKeys(await secrets());
   return new Map(
     keys.map(({ kid, key }, index) => {
       const header = HS256.header(kid);
@@ -135,7 +135,7 @@ export function createTokens({
   now,
 }: {
   /** The keys' bytes, the signing one first. */
-  readonly secrets: readonly Uint8Array<ArrayBuffer>[];
+  readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
   /** The `aud` claim. */
   readonly audience: string;
   /** The clock, in milliseconds. */

@@ -20,11 +20,11 @@ describe("a change after the response", () => {
     ["delete", "count", (session) => session.delete("count")],
     ["pop", "count", (session) => session.pop("count")],
     ["setDefault", "theme", (session) => session.setDefault("theme", 1)],
-    ["update", "a, b", (session) => session.update({ a: 1, b: 2 })],
+    ["update", "the session", (session) => session.update({ a: 1, b: 2 })],
     ["clear", "the session", (session) => session.clear()],
-    ["flash", "message", (session) => session.flash("Hi")],
-    ["permanent", "permanent", (session) => (session.permanent = true)],
-    ["signIn", "subject", (session) => session.signIn("ann")],
+    ["flash", "a message", (session) => session.flash("Hi")],
+    ["permanent", "set permanent", (session) => (session.permanent = true)],
+    ["signIn", "sign a user in", (session) => session.signIn("ann")],
     ["regenerate", "the session", (session) => session.regenerate()],
     ["destroy", "the session", (session) => session.destroy()],
   ];
@@ -37,8 +37,8 @@ describe("a change after the response", () => {
     await sessions.commit(session, new Response());
     const error = await errorOf(() => change(session));
     expect(error).toBeInstanceOf(SessionCommittedError);
-    expect(error).toMatchObject({ code: "ERR_SESSION_COMMITTED", key });
-    expect(String(error)).toContain(JSON.stringify(key));
+    expect(error).toMatchObject({ code: "ERR_SESSION_COMMITTED" });
+    expect(String(error)).toContain(key);
     // Each throws, and the first is told.
     expect(await errorOf(() => change(session))).toBeInstanceOf(SessionCommittedError);
     expect(events).toEqual([{ type: "late-write", id: session.id }]);

@@ -137,18 +137,18 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "Signed again: on a conflict no cookie",
     how: "a cookie, though another request was faster",
     file: "commit.ts",
-    find: "return (await act(committer, draft, sight, plan, texts)) ?? NO_LINES;",
+    find: "return (await act(committer, draft, sight, plan, texts)) ?? NO_COOKIES;",
     replace: `const lines = await act(committer, draft, sight, plan, texts);
     const again = await act(committer, draft, sight, { ...plan, writes: [] }, texts);
-    return lines ?? again ?? NO_LINES;`,
+    return lines ?? again ?? NO_COOKIES;`,
     shows: { path: "tests/commit.test.ts", title: "gives way to another request" },
   },
   {
     rule: "What was only read never fails",
     how: "its failure is the request's",
     file: "commit.ts",
-    find: "if (error instanceof SessionError) return NO_LINES;",
-    replace: "",
+    find: "if (!(error instanceof SessionError)) throw error;",
+    replace: "if (error !== undefined) throw error;",
     shows: ["failed"],
   },
 ];

@@ -1,0 +1,168 @@
+import { type Draft, read, valuesOf, waitingFlashes } from "./changes.ts";
+import { isDue } from "./decide.ts";
+import {
+  beginTimes,
+  type Flash,
+  type KeyOf,
+  type State,
+  type Times,
+  type ValueOf,
+  type ValuesOf,
+} from "./state.ts";
+import { randomId } from "./token/token.ts";
+
+/** The inside of a session. Not part of the public surface. */
+export let draftOf: <Data extends object>(session: ReadonlySession<Data>) => Draft;
+
+/** The same for a call of the handler's: from then on the response depends on the session. */
+export function touch<Data extends object>(session: ReadonlySession<Data>): Draft {
+  const draft = draftOf(session);
+  draft.isTouched = true;
+  return draft;
+}
+
+/**
+ * A visitor's values by key, to be read: what `read` gives. It has no way to change anything. The values
+ * are this request's own copies, so a change inside of one goes nowhere.
+ *
+ * Values are not checked against `Data` at run time: the signature shows that a handler of this app
+ * wrote them.
+ */
+export class ReadonlySession<Data extends object = Record<string, unknown>> {
+  readonly #draft: Draft;
+
+  static {
+    draftOf = (session) => session.#draft;
+  }
+
+  /** Sessions come from `open`, `read` and `handler`. */
+  constructor(draft: Draft) {
+    this.#draft = draft;
+    // `session.username = "admin"` throws, where it would be lost without a word.
+    Object.preventExtensions(this);
+  }
+
+  /**
+   * The session's id: 128 random bits in base64url. After `signIn`, `regenerate` and `destroy` it is
+   * the new one.
+   */
+  get id(): string {
+    const draft = touch(this);
+    const given = this.#given();
+    const isKept = given !== undefined && draft.foreign === undefined && !draft.calls.hasNewId;
+    return isKept ? given.id : (draft.newId ??= randomId());
+  }
+
+  /** The first 12 characters of the id, for logs and lists. */
+  get ref(): string {
+    return this.id.slice(0, 12);
+  }
+
+  /** Whether the request came without a valid session. */
+  get isNew(): boolean {
+    const { found, foreign } = touch(this);
+    return found?.kind !== "live" || foreign !== undefined;
+  }
+
+  /** When the session ends if it is not used before then. */
+  get expiresAt(): Date {
+    return new Date(this.#times().expiresAt * 1000);
+  }
+
+  /** When the session ends at the latest: `lifetime` after its start, or after the login. */
+  get endsAt(): Date {
+    return new Date(this.#times().endsAt * 1000);
+  }
+
+  /**
+   * Whether the cookie outlives the browser. False by default: the cookie goes when the browser
+   * closes. `lifetime` and `idleTimeout` hold in either case.
+   */
+  get permanent(): boolean {
+    const { permanent, base } = touch(this);
+    return permanent ?? base.permanent;
+  }
+
+  /**
+   * Whether the browser should soon come by somewhere that commits: its cookie is to be signed again, or
+   * another system's session adopted.
+   */
+  get refreshDue(): boolean {
+    const { found, foreign, settings } = touch(this);
+    return foreign !== undefined || (found?.kind === "live" && isDue(found, settings.now()));
+  }
+
+  /** Who is signed in, by `signIn`: the `sub` claim. */
+  get subject(): string | undefined {
+    return touch(this).calls.signedIn ?? this.#given()?.login?.subject;
+  }
+
+  /** When the subject signed in: the `auth_time` claim. Undefined where nobody is signed in. */
+  get authenticatedAt(): Date | undefined {
+    const signsIn = touch(this).calls.signedIn !== undefined;
+    const seconds = signsIn ? this.#times().issuedAt : this.#given()?.login?.authenticatedAt;
+    return seconds === undefined ? undefined : new Date(seconds * 1000);
+  }
+
+  /** How many keys there are. */
+  get size(): number {
+    return valuesOf(touch(this)).size;
+  }
+
+  /** The value of `key`; undefined, or the fallback, where it is missing. `null` is a value. */
+  get<Key extends KeyOf<Data>>(key: Key): ValueOf<Data, Key> | undefined;
+  get<Key extends KeyOf<Data>, Fallback>(
+    key: Key,
+    fallback: Fallback,
+  ): ValueOf<Data, Key> | Fallback;
+  get(key: string, fallback?: unknown): unknown {
+    const value = read(touch(this), key);
+    return value === undefined ? fallback : value;
+  }
+
+  /** Whether `key` is there. */
+  has(key: KeyOf<Data>): boolean {
+    const { base, values } = touch(this);
+    return values === undefined ? base.data.has(key) : values.has(key);
+  }
+
+  /** The keys, in the order they were first set. In later requests, whole numbers come first. */
+  keys(): IterableIterator<string> {
+    return valuesOf(touch(this)).keys();
+  }
+
+  /**
+   * The keys with their values. A session may hold more keys than `Data` has, so the values are
+   * `unknown`; `get` knows the type of a key.
+   */
+  entries(): IterableIterator<[string, unknown]> {
+    return valuesOf(touch(this)).entries();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, unknown]> {
+    return this.entries();
+  }
+
+  /** The values as an object, for `JSON.stringify` and templates. */
+  toJSON(): ValuesOf<Data>;
+  toJSON(): Record<string, unknown> {
+    return Object.fromEntries(valuesOf(touch(this)));
+  }
+
+  /** The flashes that wait, oldest first. Looking takes nothing. */
+  get flashes(): readonly Flash[] {
+    return [...waitingFlashes(touch(this))];
+  }
+
+  /** The session that the request still has from before. */
+  #given(): State | undefined {
+    const { found, calls } = touch(this);
+    return found?.kind === "live" && !calls.isDestroyed ? found.state : undefined;
+  }
+
+  #times(): Times {
+    const { settings, calls } = touch(this);
+    const given = calls.signedIn === undefined ? this.#given() : undefined;
+    return given ?? beginTimes(settings.now(), settings);
+  }
+}

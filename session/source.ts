@@ -1,0 +1,40 @@
+/** The headers of a request of Node's. */
+export type NodeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * What a session is opened from: a `Request`, its `Headers`, or whatever has headers of either kind, such
+ * as Node's `IncomingMessage`.
+ */
+export type Source =
+  Headers | { readonly headers: Headers | NodeHeaders; readonly url?: string | undefined };
+
+/** The source's headers, the same object each time. Throws `TypeError` for what has none. */
+export function headersOf(source: Source): Headers | NodeHeaders {
+  const headers = isHeaders(source) ? source : source.headers;
+  if (typeof headers === "object" && headers !== null) return headers;
+  throw new TypeError("Cannot open a session: the source has no headers. Give it a Request");
+}
+
+/** The `Cookie` header; null where there is none. Node joins several with `; ` (RFC 9113 §8.2.3). */
+export function cookieHeaderOf(headers: Headers | NodeHeaders): string | null {
+  if (isHeaders(headers)) return headers.get("cookie");
+  const cookie = headers["cookie"];
+  return typeof cookie === "string" ? cookie : null;
+}
+
+/** The headers as `adopt` gets them. */
+export function webHeadersOf(headers: Headers | NodeHeaders): Headers {
+  if (isHeaders(headers)) return headers;
+  const copy = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    // HTTP/2 has pseudo-headers, such as `:path`, which are not headers.
+    if (value === undefined || name.startsWith(":")) continue;
+    for (const item of typeof value === "string" ? [value] : value) copy.append(name, item);
+  }
+  return copy;
+}
+
+/** Another realm has a `Headers` of its own, so `instanceof` would miss some. */
+function isHeaders(value: object): value is Headers {
+  return "get" in value && typeof value.get === "function";
+}

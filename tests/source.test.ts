@@ -1,0 +1,74 @@
+import { describe, expect, test } from "bun:test";
+import { createServer } from "node:http";
+import type { Session } from "../session/mod.ts";
+import type { Source } from "../session/source.ts";
+import { createApp } from "./support/app.ts";
+import { errorOf, untyped } from "./support/errors.ts";
+import { flaskHeir, flaskUser } from "./support/flask.ts";
+import { signedIn } from "./promises/support.ts";
+
+const SOURCES: readonly (readonly [string, (cookie: string) => Source])[] = [
+  ["a Request", (cookie) => new Request("http://localhost/", { headers: { cookie } })],
+  ["Headers", (cookie) => new Headers({ cookie })],
+  ["an object with Headers", (cookie) => ({ headers: new Headers({ cookie }) })],
+  ["Node's headers", (cookie) => ({ headers: { cookie, accept: "*/*" } })],
+];
+
+describe.each(SOURCES)("%s", (_, from) => {
+  test("gives one session, however often it is opened", async () => {
+    const { sessions } = createApp();
+    const browser = await signedIn(createApp(), "ann");
+    const source = from(browser.cookie);
+    const session = await sessions.open(source);
+    expect([session.subject, session.get("username")]).toEqual(["ann", "ann"]);
+    expect(await sessions.open(source)).toBe(session);
+    expect(await sessions.open(from(browser.cookie))).not.toBe(session);
+  });
+
+  test("without a cookie is a visitor", async () => {
+    const { sessions, events } = createApp();
+    expect((await sessions.open(from(""))).isNew).toBe(true);
+    expect(events).toEqual([]);
+  });
+
+  test("may bring another system's session", async () => {
+    const app = flaskHeir();
+    expect((await app.sessions.open(from(flaskUser().cookie))).subject).toBe("admin");
+  });
+});
+
+test("Headers and their Request are one source", async () => {
+  const { sessions } = createApp();
+  const request = new Request("http://localhost/");
+  expect(await sessions.open(request.headers)).toBe(await sessions.open(request));
+});
+
+test("a request of Node's is one, though it has several Cookie lines", async () => {
+  const { sessions } = createApp();
+  const { cookie } = await signedIn(createApp(), "ann");
+  const { promise, resolve } = Promise.withResolvers<Session>();
+  const server = createServer((request, response) => {
+    response.end();
+    resolve(Promise.resolve(sessions.open(request)));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  await fetch(`http://127.0.0.1:${port}/`, {
+    headers: [
+      ["cookie", "a=1"],
+      ["cookie", cookie],
+    ],
+  });
+  expect((await promise).subject).toBe("ann");
+  server.close();
+});
+
+test.each([[null], [undefined], ["cookie"], [{}], [{ headers: null }], [{ headers: "a" }]])(
+  "%p is an error of the application",
+  async (source) => {
+    const { sessions } = createApp();
+    const error = await errorOf(() => sessions.open(untyped(source)));
+    expect(error).toBeInstanceOf(TypeError);
+  },
+);
