@@ -4,11 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
-import { createInstance, look } from "../support/endings_harness.ts";
+import { createApp } from "../support/app.ts";
 import { startFakeRedis } from "../support/fake_redis.ts";
 
 const SERVER = join(import.meta.dir, "../../server.ts");
-const CHILD = join(import.meta.dir, "../support/endings_child.ts");
+const CHILD = join(import.meta.dir, "../support/logouts.ts");
 const SECRET_KEY = "h4Vw9_TzQ1rLx8KmYc3NbP6sJd0FgE7aUoIi2RtX5qM";
 
 let folder: string;
@@ -50,8 +50,8 @@ test("20 instances killed while they write: no acknowledged logout is lost, the 
   }
   expect(acknowledged.length).toBeGreaterThanOrEqual(210);
   using database = new Database(file);
-  const instance = createInstance(sqliteStore(database));
-  for (const cookie of acknowledged) expect(await look(instance, cookie)).toEqual({});
+  const app = createApp({ store: sqliteStore(database), now: Date.now });
+  for (const cookie of acknowledged) expect(await app.look(cookie)).toEqual({});
   expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
 });
 

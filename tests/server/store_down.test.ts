@@ -1,36 +1,33 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient, SQL } from "bun";
-import type { Store } from "../../session/mod.ts";
+import type { Sessions, Store } from "../../session/mod.ts";
 import { postgresStore } from "../../session/stores/postgres.ts";
 import { redisStore } from "../../session/stores/redis.ts";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
-import {
-  type Browser,
-  createBrowser,
-  createInstance,
-  type Instance,
-  request,
-  send,
-} from "../support/endings_harness.ts";
+import { Browser, createApp, send } from "../support/app.ts";
 import { type Fault, listen, startFakeRedis } from "../support/fake_redis.ts";
 import { hasPostgres, POSTGRES_URL, RUN } from "../support/store_harness.ts";
+import { requestWith } from "../support/requests.ts";
+
+// What ends a wait that has no other end: far above what any of the tests takes.
+setDefaultTimeout(30_000);
 
 /** An instance with users that are signed in, and the copy of a cookie that was logged out. */
 interface Site {
-  readonly instance: Instance;
+  readonly instance: Sessions;
   readonly users: readonly Browser[];
   readonly loggedOut: string;
 }
 
 /** Opens a site; a store that takes its time to come up is asked until it answers. */
 async function openSite(store: Store): Promise<Site> {
-  const instance = createInstance(store, "cookie");
-  const browsers = Array.from({ length: 6 }, () => createBrowser());
+  const { sessions: instance } = createApp({ store, now: Date.now });
+  const browsers = Array.from({ length: 6 }, () => new Browser());
   for (const [i, browser] of browsers.entries()) {
     browser.take(await send(instance, "", (session) => session.set("username", `user${i}`)));
   }
@@ -57,9 +54,9 @@ function nextTurn(): Promise<void> {
 /** A page that says whose session it is. */
 async function page({ instance }: Site, cookie: string): Promise<Response> {
   const greet = instance.handler((_request, session) => {
-    return new Response(`${session.get("username", "Nobody")}`);
+    return new Response(String(session.get("username", "Nobody")));
   });
-  return greet(request(cookie));
+  return greet(requestWith(cookie));
 }
 
 /** How many pages of users were right; every other one has to be a 503. */

@@ -64,6 +64,19 @@ export interface App extends Clock {
   readonly look: (cookie: string | undefined) => Promise<Record<string, unknown>>;
 }
 
+/** The answer to a request with this `Cookie` header, whose handler does this. */
+export async function send(
+  sessions: Sessions,
+  cookie: string,
+  act: (session: Session) => unknown,
+): Promise<Response> {
+  const handler = sessions.handler(async (_request, session) => {
+    await act(session);
+    return new Response();
+  });
+  return handler(requestWith(cookie));
+}
+
 /** An application of the library with these options. `now` comes in the place of its own clock. */
 export function createApp(options: Partial<SessionOptions> = {}): App {
   const clock = createClock();

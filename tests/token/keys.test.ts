@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { runInNewContext } from "node:vm";
 import { SessionOptionsError } from "../../session/errors.ts";
 import { checkSecrets, EXAMPLES, importKeys } from "../../session/token/keys.ts";
-import { errorOf, OTHER_SECRET, SECRET, untyped } from "../support/helpers.ts";
+import { errorOf, untyped } from "../support/errors.ts";
+import { OTHER_SECRET, SECRET } from "../support/secrets.ts";
 
 const THIRD_SECRET = "b7Ue-W4oXq1JkM9tRz_2DvHsYc5NgPf0";
 /** The thumbprints of these two begin with the same 48 bits. */

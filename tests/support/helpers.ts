@@ -1,2 +1,0 @@
-export { errorOf, untyped } from "./errors.ts";
-export { OTHER_SECRET, SECRET } from "./secrets.ts";
