@@ -91,7 +91,7 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    * has to catch its own errors. By default `unavailable` and `insecure` are printed, each once.
    */
   readonly onEvent?: (event: SessionEvent) => void;
-  /** The clock, in milliseconds. `Date.now` by default. */
+  /** The clock, in milliseconds. `Date.now` by default. Called once at start-up, as a check. */
   readonly now?: () => number;
 }
 
@@ -120,7 +120,7 @@ const DAY = 24 * 60 * 60;
 const DEFAULT_LIFETIME = 30 * DAY;
 const DEFAULT_IDLE_TIMEOUT = 7 * DAY;
 /** Browsers keep no cookie for longer. */
-const LONGEST = 400 * DAY;
+const LONGEST_LIFETIME = 400 * DAY;
 const DEFAULT_STORE_TIMEOUT = 250;
 const LONGEST_STORE_TIMEOUT = 10_000;
 
@@ -151,14 +151,16 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     if (!NAMES.has(name)) fail(name, `there is no such option, only ${[...NAMES].join(", ")}`);
   }
   const secrets = readSecrets(options);
-  const { lifetime = DEFAULT_LIFETIME } = options;
+  const { lifetime = DEFAULT_LIFETIME, storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
+  checkNumber("lifetime", lifetime, "seconds", LONGEST_LIFETIME);
   const { idleTimeout = Math.min(DEFAULT_IDLE_TIMEOUT, lifetime) } = options;
-  const { storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
-  checkNumber("lifetime", lifetime, "seconds", LONGEST);
-  checkNumber("idleTimeout", idleTimeout, "seconds", LONGEST);
+  checkNumber("idleTimeout", idleTimeout, "seconds", LONGEST_LIFETIME);
   checkNumber("storeTimeout", storeTimeout, "milliseconds", LONGEST_STORE_TIMEOUT);
   const { now = Date.now, onEvent = createWarnings(), adopt } = options;
   checkFunction("now", now);
+  // A clock that gives NaN would sign cookies that never open.
+  const time: unknown = now();
+  if (!Number.isFinite(time)) fail("now", `must give milliseconds, got ${describe(time)}`);
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
   const store = options.store === undefined ? defaultStore(options.now) : options.store;
@@ -171,7 +173,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     validateOrigins(origin);
   }
   if (dataIn !== "cookie" && dataIn !== "store") {
-    fail("dataIn", `must be "cookie" or "store", got ${JSON.stringify(dataIn)}`);
+    fail("dataIn", `must be "cookie" or "store", got ${describe(dataIn)}`);
   }
   if (store === null && dataIn === "store") fail("dataIn", `"store" needs a store, got null`);
   const cookie = createCookie(options.cookie);
@@ -195,11 +197,18 @@ function isObject(value: unknown): boolean {
 
 function checkNumber(name: string, value: unknown, unit: string, most: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return;
-  fail(name, `must be a whole number of ${unit} from 1 to ${most}, got ${String(value)}`);
+  fail(name, `must be a whole number of ${unit} from 1 to ${most}, got ${describe(value)}`);
 }
 
 function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") fail(name, `must be a function, got a ${typeof value}`);
+}
+
+/** A wrong value for an error. Not every object can be a string. */
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  const isPrimitive = value === null || !["object", "function"].includes(typeof value);
+  return isPrimitive ? String(value) : `a value of type ${typeof value}`;
 }
 
 function fail(name: string, state: string): never {

@@ -6,6 +6,9 @@ import { DAY, START } from "./support/clock.ts";
 import { errorOf, untyped } from "./support/errors.ts";
 import { OTHER_SECRET, SECRET } from "./support/secrets.ts";
 
+const CYCLE: Record<string, unknown> = {};
+CYCLE["self"] = CYCLE;
+
 describe("a wrong option throws at start-up, in one line that names it", () => {
   test.each<[string, string, Record<string, unknown>]>([
     ["secretKey", "is missing", { secretKey: undefined }],
@@ -27,11 +30,16 @@ describe("a wrong option throws at start-up, in one line that names it", () => {
     ["lifetime", "is infinite", { lifetime: Infinity }],
     ["lifetime", "is text", { lifetime: "3600" }],
     ["lifetime", "is null", { lifetime: null }],
+    ["lifetime", "is a bigint", { lifetime: 5n }],
+    ["lifetime", "is a symbol", { lifetime: Symbol("5") }],
+    ["lifetime", "is an object that is no text", { lifetime: Object.create(null) }],
     ["lifetime", "is longer than browsers keep a cookie", { lifetime: 400 * DAY + 1 }],
     ["idleTimeout", "is zero", { idleTimeout: 0 }],
     ["idleTimeout", "is no whole number", { idleTimeout: 0.5 }],
     ["idleTimeout", "is text", { idleTimeout: "60" }],
     ["idleTimeout", "is null", { idleTimeout: null }],
+    ["idleTimeout", "is a bigint", { idleTimeout: 5n }],
+    ["idleTimeout", "is an object that is no text", { idleTimeout: Object.create(null) }],
     ["idleTimeout", "is longer than browsers keep a cookie", { idleTimeout: 400 * DAY + 1 }],
     ["storeTimeout", "is zero", { storeTimeout: 0 }],
     ["storeTimeout", "is no whole number", { storeTimeout: 0.5 }],
@@ -45,6 +53,9 @@ describe("a wrong option throws at start-up, in one line that names it", () => {
     ["store", "is false", { store: false }],
     ["dataIn", "is unknown", { dataIn: "redis" }],
     ["dataIn", "is null", { dataIn: null }],
+    ["dataIn", "is a bigint", { dataIn: 5n }],
+    ["dataIn", "is a symbol", { dataIn: Symbol("store") }],
+    ["dataIn", "is a cyclic object", { dataIn: CYCLE }],
     ["dataIn", "asks for a store that is not there", { dataIn: "store", store: null }],
     ["origin", "is true", { origin: true }],
     ["origin", "is null", { origin: null }],
@@ -57,6 +68,12 @@ describe("a wrong option throws at start-up, in one line that names it", () => {
     ["onEvent", "is null", { onEvent: null }],
     ["now", "is a number", { now: START }],
     ["now", "is null", { now: null }],
+    ["now", "gives NaN", { now: () => Number.NaN }],
+    ["now", "gives nothing", { now: () => undefined }],
+    ["now", "gives text", { now: () => String(START) }],
+    ["now", "gives a Date", { now: () => new Date(START) }],
+    ["now", "gives a bigint", { now: () => BigInt(START) }],
+    ["now", "gives a promise", { now: () => Promise.resolve(START) }],
     ["secret", "is not ours", { secret: SECRET }],
     ["maxAge", "is not ours", { maxAge: 3600 }],
     ["idletimeout", "is misspelt", { idletimeout: 60 }],
