@@ -110,7 +110,7 @@ interface Opened<Data extends object> {
  */
 const CANDIDATES = 4;
 /** Where browsers, Safari aside, keep `Secure` cookies over plain http. */
-const LOOPBACK = /^(?:(?:.+\.)?localhost|127(?:\.\d+){3}|\[::1\])$/;
+const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d+){3}|\[::1\])$/;
 /** Seconds, for a store that comes back by itself. */
 const RETRY_AFTER = "2";
 

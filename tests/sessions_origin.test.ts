@@ -250,6 +250,9 @@ describe("the event insecure", () => {
     ["http://192.168.0.7:3000/", "192.168.0.7:3000"],
     ["http://128.0.0.1/", "128.0.0.1"],
     ["http://[::2]/", "[::2]"],
+    // Chromium drops the cookie there.
+    ["http://[::ffff:127.0.0.1]/", "[::ffff:7f00:1]"],
+    ["http://localhost../", "localhost.."],
     ["http://localhost.example.com/", "localhost.example.com"],
     ["http://notlocalhost/", "notlocalhost"],
     ["http://127.0.0.1.example.com/", "127.0.0.1.example.com"],
@@ -264,6 +267,8 @@ describe("the event insecure", () => {
     "http://localhost/",
     "http://localhost:3000/",
     "http://app.localhost:3000/",
+    "http://localhost.:3000/",
+    "http://app.localhost.:3000/",
     "http://127.0.0.1:3000/",
     "http://127.1.2.3/",
     "http://[::1]:3000/",
