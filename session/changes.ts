@@ -185,9 +185,11 @@ export function remove(draft: Draft, key: string): boolean {
   return valuesOf(draft).delete(key);
 }
 
-/** The flashes that wait, oldest first. */
+/** The flashes that wait, oldest first. Frozen, since requests share them. */
 export function waitingFlashes({ base, takenFlashes, addedFlashes }: Draft): readonly Flash[] {
-  return nextFlashes(base.flashes, { takenFlashes, addedFlashes });
+  return nextFlashes(base.flashes, { takenFlashes, addedFlashes }).map((flash) =>
+    Object.freeze(flash),
+  );
 }
 
 /** Adds a flash. Where too many wait, the oldest go. */

@@ -330,5 +330,11 @@ describe("flashes", () => {
     session.flash("a");
     Reflect.apply(Array.prototype.pop, session.flashes, []);
     expect(session.flashes).toHaveLength(1);
+    expect(() => Object.assign(session.flashes[0] ?? {}, { message: "b" })).toThrow(TypeError);
+    const next = await reopen(session);
+    for (const flash of [...next.flashes, ...next.takeFlashes()]) {
+      expect(() => Object.assign(flash, { message: "b" })).toThrow(TypeError);
+    }
+    expect((await reopen(session)).flashes).toEqual([{ category: "message", message: "a" }]);
   });
 });
