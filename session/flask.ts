@@ -22,6 +22,7 @@ import { createCookie } from "./cookie/attributes.ts";
 import { SessionOptionsError } from "./errors.ts";
 import type { MaybePromise } from "./maybe.ts";
 import type { Adoptable } from "./options.ts";
+import { isBytes } from "./token/keys.ts";
 
 /** A Flask `SECRET_KEY`: a string's UTF-8 bytes, or bytes. */
 export type FlaskKey = string | Uint8Array;
@@ -66,6 +67,9 @@ const MAX_INFLATED = 64 * 1024;
 const COOKIE = /^((\.?)([\w-]+)\.([\w-]+))\.([\w-]{27})$/;
 /** A name and a value of `COOKIE`'s alphabet; no two neighbours overlap, so it runs in linear time. */
 const PAIR = /^[ \t]*([^ \t=]+)[ \t]*=[ \t]*([\w.-]+)[ \t]*$/;
+/** RFC 9110 §5.6.7, with a year from 0001, as datetimes have it. */
+const HTTP_DATE = /^\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d:\d\d:\d\d) GMT$/;
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const HMAC_SHA1 = { name: "HMAC", hash: "SHA-1" };
 
 /**
@@ -185,7 +189,7 @@ function flaskReader(
 /** A copy, so that a key's bytes may be wiped or used again. */
 function secretBytes(secret: FlaskKey | undefined): Uint8Array<ArrayBuffer> {
   const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
-  if (bytes instanceof Uint8Array && bytes.length > 0) return new Uint8Array(bytes);
+  if (isBytes(bytes) && bytes.length > 0) return new Uint8Array(bytes);
   throw new SessionOptionsError(
     "Cannot read Flask's cookies: a key is missing, empty or neither a string nor bytes. " +
       "Give the app's SECRET_KEY",
@@ -264,11 +268,16 @@ function untag(_key: string, value: unknown, context?: { readonly source?: strin
   if (tag === " b") return Uint8Array.from(atob(content), (char) => char.charCodeAt(0));
   if (tag === " m") return content;
   if (tag === " u") return content.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-  if (tag === " d") {
-    const date = new Date(content);
-    return Number.isNaN(date.getTime()) ? null : date;
-  }
+  if (tag === " d") return fromHttpDate(content);
   return value;
+}
+
+/** Null for any other text. `Date` itself reads a year before 100 as one of our time. */
+function fromHttpDate(text: string): Date | null {
+  const [, day, name, year, time] = HTTP_DATE.exec(text) ?? [];
+  const month = String(MONTHS.indexOf(name ?? "") + 1).padStart(2, "0");
+  const date = new Date(`${year}-${month}-${day}T${time}Z`);
+  return Number.isNaN(date.getTime()) ? null : date;
 }
 
 /** A plain object, as JSON makes it: no array, and nothing that `untag` made of one. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { SessionOptionsError } from "../session/errors.ts";
 import {
@@ -15,6 +16,11 @@ const NOW = Date.parse("2026-01-05T10:00:00Z");
 const options = { secretKey: "flask-fixture-key", now: () => NOW };
 const admin = { username: "admin" };
 const encoder = new TextEncoder();
+
+/** Bytes of another realm, as a Buffer is one in Jest. */
+const FOREIGN_KEY = untyped(
+  runInNewContext("Uint8Array.from(bytes)", { bytes: encoder.encode("schlüssel") }),
+);
 
 function ahead(seconds: number): () => number {
   return () => NOW + seconds * 1000;
@@ -35,6 +41,11 @@ describe("what Flask writes", () => {
     ["uuid", { v: "0b8a2f4e-6c1d-4e3f-9a7b-5d2c8e1f0a96" }],
     ["datetime", { v: new Date("2026-01-05T10:00:07Z") }],
     ["naive_datetime", { v: new Date("2000-02-29T23:59:59Z") }],
+    [
+      "datetimes_before_100",
+      { v: ["0001-01-01", "0049-07-14", "0099-05-01"].map((day) => new Date(day)) },
+    ],
+    ["last_datetime", { v: new Date("9999-12-31T23:59:59Z") }],
     [
       "look_alikes",
       {
@@ -101,6 +112,7 @@ describe("keys", () => {
     for (const [cookie, secretKey] of [
       [cookies.unicode_key, "schlüssel"],
       [cookies.unicode_key, encoder.encode("schlüssel")],
+      [cookies.unicode_key, FOREIGN_KEY],
       [cookies.bytes_key, Uint8Array.from([0, 255, ...encoder.encode(" key")])],
     ] as const) {
       expect(await readFlaskCookie(cookie, { ...options, secretKey })).toEqual(admin);

@@ -170,7 +170,7 @@ function codePoints(text: string): number[] {
 }
 
 /** A Uint8Array of this realm or another: in Jest a Buffer is one of another realm. */
-function isBytes(value: unknown): value is Uint8Array {
+export function isBytes(value: unknown): value is Uint8Array {
   return (
     ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]"
   );
