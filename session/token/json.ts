@@ -31,12 +31,19 @@
 
 import { SessionValueError } from "../errors.ts";
 
-/** Where the walk is: at `key` of `container`. Only an error makes a text of it. */
+interface Walk {
+  /** The name of the value that is walked. */
+  readonly path: string;
+  /** The characters that its text may still take. */
+  room: number;
+  /** The containers around the present value, the outermost first. */
+  readonly around: object[];
+}
+
+/** Where the walk is: at `key` of a container. Only an error makes a text of it. */
 interface Place {
-  /** The name of the value that is walked, and the characters that its text may still take. */
-  readonly walk: { readonly path: string; room: number };
+  readonly walk: Walk;
   readonly parent?: Place;
-  readonly container?: object;
   readonly level: number;
   key: string | number;
 }
@@ -68,12 +75,13 @@ const NUMBERS: ReadonlyMap<unknown, number> = new Map(
  * cycles, more than 256 levels, a text of more than 1,048,576 characters, and undefined itself.
  */
 export function encode(value: unknown, path: string): string {
-  const place: Place = { walk: { path, room: MAX_LENGTH }, level: 0, key: path };
+  const walk: Walk = { path, room: MAX_LENGTH, around: [] };
+  const place: Place = { walk, level: 0, key: path };
   if (value === undefined) {
     throw refusal(place, "must be a value, got undefined. Delete the key instead");
   }
   const text = JSON.stringify(tagged(value, place));
-  // Quotes, commas and escapes are not counted on the way.
+  // Escapes, and words such as true, are not counted in full on the way.
   if (text.length > MAX_LENGTH) throw tooLong(path);
   return text;
 }
@@ -93,7 +101,7 @@ export function decode(json: unknown): unknown {
 
 /** What JSON.stringify writes as tagged JSON. Objects are copied, so that getters are read once. */
 function tagged(value: unknown, place: Place): unknown {
-  count(typeof value === "string" ? value.length + 1 : 1, place);
+  count(typeof value === "string" ? value.length + 2 : 1, place);
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "object") return taggedObject(value, place);
   if (typeof value === "number") {
@@ -116,6 +124,12 @@ function count(characters: number, { walk }: Place): void {
 
 function taggedObject(value: object, place: Place): unknown {
   const inside = enter(value, place);
+  const result = taggedContainer(value, place, inside);
+  place.walk.around.pop();
+  return result;
+}
+
+function taggedContainer(value: object, place: Place, inside: Place): unknown {
   if (isArray(value)) return taggedItems(value, inside);
   if (isPlain(value)) {
     const [symbol] = Object.getOwnPropertySymbols(value);
@@ -128,18 +142,20 @@ function taggedObject(value: object, place: Place): unknown {
 }
 
 function taggedForm(name: string, form: Form, place: Place): unknown {
-  if (typeof form === "string") count(form.length, place);
+  // The name, and what stands around it and the form: `{"":""}` or `{"":[]}`.
+  count(name.length + (typeof form === "string" ? form.length + 6 : 5), place);
   return { [name]: Array.isArray(form) ? taggedItems(form, place) : form };
 }
 
 function enter(container: object, place: Place): Place {
-  for (let outer = place; outer.parent !== undefined; outer = outer.parent) {
-    if (outer.container !== container) continue;
-    throw refusal(place, `must not contain itself, got ${pathOf(outer.parent)} again`);
-  }
   const { walk, level } = place;
-  if (level < MAX_LEVELS) return { walk, parent: place, container, level: level + 1, key: "" };
-  throw new SessionValueError(walk.path, `must be at most ${MAX_LEVELS} levels deep, got more`);
+  // Native, so that it costs little even on the deepest level.
+  if (walk.around.includes(container)) refuseCycle(container, place);
+  if (level >= MAX_LEVELS) {
+    throw new SessionValueError(walk.path, `must be at most ${MAX_LEVELS} levels deep, got more`);
+  }
+  walk.around.push(container);
+  return { walk, parent: place, level: level + 1, key: "" };
 }
 
 function taggedMembers(value: object, inside: Place): unknown {
@@ -148,7 +164,7 @@ function taggedMembers(value: object, inside: Place): unknown {
   const keys = Object.keys(copy);
   for (const key of keys) {
     inside.key = key;
-    count(key.length, inside);
+    count(key.length + 4, inside);
     copy[key] = tagged(copy[key], inside);
   }
   const name = tagName(keys);
@@ -163,6 +179,7 @@ function taggedItems(items: readonly unknown[], inside: Place): unknown[] {
     if (item === undefined && !(index in items)) {
       throw refusal(inside, "must be a value, got a hole in an array");
     }
+    count(1, inside);
     copy.push(tagged(item, inside));
   }
   return copy;
@@ -298,6 +315,13 @@ function toBase64url(bytes: Uint8Array): string {
 
 function refusal(place: Place, state: string): SessionValueError {
   return new SessionValueError(pathOf(place), state);
+}
+
+function refuseCycle(container: object, place: Place): never {
+  const level = place.walk.around.indexOf(container);
+  let outer = place;
+  while (outer.parent !== undefined && outer.level > level) outer = outer.parent;
+  throw refusal(place, `must not contain itself, got ${pathOf(outer)} again`);
 }
 
 function tooLong(path: string): SessionValueError {

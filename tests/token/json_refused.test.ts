@@ -232,6 +232,26 @@ describe("the length of the text", () => {
     expect(reads()).toBeLessThan(1100);
   });
 
+  test.each<[string, string, (value: unknown) => unknown]>([
+    ["arrays", `[,]`, (value) => [value, value]],
+    ["objects", `{"a":,"b":}`, (value) => ({ a: value, b: value })],
+    ["maps", `{"$map":[[,]]}`, (value) => new Map([[value, value]])],
+    ["sets", `{"$set":[,[]]}`, (value) => new Set([value, [value]])],
+  ])("ends the walk of %s in each other once their text is too long", (_, text, wrap) => {
+    let reads = 0;
+    let value: unknown = {
+      get a() {
+        reads++;
+        return 1;
+      },
+    };
+    for (let level = 0; level < 40; level++) value = wrap(value);
+    expect(errorOf(() => encode(value, "cart"))).toHaveProperty("message", tooLong);
+    // There is one pair for each leaf, but for those that are still open.
+    expect(reads).toBeGreaterThan(10_000);
+    expect(reads).toBeLessThan(limit / `{"a":1}${text}`.length + 40);
+  });
+
   test.each<[string, object]>([
     ["a string", { value: "x".repeat(100_000) }],
     ["a name", { value: { ["x".repeat(100_000)]: 1 } }],
@@ -252,4 +272,21 @@ describe("the length of the text", () => {
       expect(reads).toBe(11);
     },
   );
+});
+
+/** The least milliseconds of a few tries. */
+function costOf(value: unknown): number {
+  const times = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    encode(value, "cart");
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+test("an object costs the same on each level", () => {
+  const flat: unknown[] = Array.from({ length: 100_000 }, () => []);
+  let deep: unknown = flat;
+  for (let level = 0; level < 250; level++) deep = [deep];
+  expect(costOf(deep)).toBeLessThan(2.5 * costOf(flat));
 });
