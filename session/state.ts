@@ -87,17 +87,39 @@ export type ValuesOf<Data extends object> = {
   readonly [Key in KeyOf<Data>]?: ValueOf<Data, Key>;
 };
 
-/** A type that a session can carry; `never` in place of what it can't, such as a function. */
-export type Storable<Value> = Value extends Plain
+/**
+ * A type that a session can carry; `never` in place of what it can't, such as a function. Types do not
+ * tell a plain object from an instance whose public members are all data, or a built-in from a
+ * subclass without members of its own, and `unknown` may be anything: `set` refuses these values.
+ */
+export type Storable<Value> = Value extends string | number | bigint | boolean | null | undefined
   ? Value
-  : Value extends symbol | ((...parameters: never[]) => unknown)
+  : Value extends symbol | Callable
     ? never
-    : Value extends ReadonlyMap<infer Key, infer Item>
-      ? ReadonlyMap<Storable<Key>, Storable<Item>>
-      : Value extends ReadonlySet<infer Item>
-        ? ReadonlySet<Storable<Item>>
-        : Value extends object
-          ? { [Key in keyof Value]: Storable<Value[Key]> }
-          : Value;
+    : Value extends Date
+      ? Itself<Value, Date>
+      : Value extends URL
+        ? Itself<Value, URL>
+        : Value extends Uint8Array
+          ? Itself<Value, Uint8Array>
+          : Value extends ReadonlyMap<infer Key, infer Item>
+            ? Itself<Value, Map<Key, Item>, ReadonlyMap<Storable<Key>, Storable<Item>>>
+            : Value extends ReadonlySet<infer Item>
+              ? Itself<Value, Set<Item>, ReadonlySet<Storable<Item>>>
+              : [Value, keyof Error] extends [Error, keyof Value]
+                ? never
+                : Value extends readonly (infer Item)[]
+                  ? Item[] extends Value
+                    ? readonly Storable<Item>[] // Members would never end for a list of itself.
+                    : Members<Value>
+                  : Value extends object
+                    ? Members<Value>
+                    : Value;
 
-type Plain = string | number | bigint | boolean | null | undefined | Date | URL | Uint8Array;
+type Members<Value> = { [Key in keyof Value]: Key extends symbol ? never : Storable<Value[Key]> };
+
+type Callable =
+  ((...parameters: never[]) => unknown) | (abstract new (...parameters: never[]) => unknown);
+
+/** `Result` for a built-in; `never` for a type with more members, such as URLSearchParams or Buffer. */
+type Itself<Value, BuiltIn, Result = Value> = keyof Value extends keyof BuiltIn ? Result : never;

@@ -148,6 +148,14 @@ test("what no session can carry is no type of a value", () => {
       return `${this.cents}`;
     }
   }
+  class Day extends Date {
+    readonly isHoliday = false;
+  }
+  class Tags extends Set<string> {
+    addAll(tags: readonly string[]): void {
+      for (const tag of tags) this.add(tag);
+    }
+  }
   const options = { secretKey: SECRET };
   // @ts-expect-error A function is not data.
   createSessions<{ act: () => void }>(options);
@@ -161,9 +169,37 @@ test("what no session can carry is no type of a value", () => {
   createSessions<{ price: Money | null }>(options);
   // @ts-expect-error A symbol is not data.
   createSessions<{ mark: symbol }>(options);
+  // @ts-expect-error Nor is it a key of data.
+  createSessions<{ price: { cents: number; [Symbol.iterator]: number } }>(options);
+  // @ts-expect-error A class is a function.
+  createSessions<{ type: typeof Money }>(options);
+  // @ts-expect-error Nor is an abstract one data.
+  createSessions<{ type: abstract new () => { cents: number } }>(options);
+  // @ts-expect-error It has more members than a Map.
+  createSessions<{ query: URLSearchParams }>(options);
+  // @ts-expect-error It has more members than a Uint8Array.
+  createSessions<{ file: Buffer }>(options);
+  // @ts-expect-error It has more members than a Date.
+  createSessions<{ day: Day | null }>(options);
+  // @ts-expect-error It has more members than a Set.
+  createSessions<{ tags: Tags[] }>(options);
+  // @ts-expect-error An error is of a class.
+  createSessions<{ problem: Error }>(options);
+  // @ts-expect-error Nor is another error data.
+  createSessions<{ problem: DOMException }>(options);
   createSessions<Declared>(options);
   createSessions<{ price: { cents: number } }>(options);
+  // It lacks the members of an error that may be missing.
+  createSessions<{ problem: { name: string; message: string } }>(options);
+  createSessions<{ map: Map<string, Date>; tree: Tree; json: Json }>(options);
 });
+
+interface Tree {
+  leaf?: URL;
+  branches: Tree[];
+}
+
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 test("an interface is as good as a type, and no type takes any key", async () => {
   const declared = await createSessions<Declared>({ secretKey: SECRET }).open(requestWith());
