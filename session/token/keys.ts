@@ -17,6 +17,8 @@ export type KeyRing = readonly [current: Key, ...fallbacks: Key[]];
 const MINIMUM_BYTES = 32;
 const MINIMUM_DIFFERENT_BYTES = 8;
 const MINIMUM_PERIOD = 16;
+/** Fewer bytes in a row may repeat others, and fewer than half of the key. */
+const REPETITION = 12;
 /** 48 bits of the thumbprint: enough to tell a few keys apart, too few to find a key by. */
 const KID_LENGTH = 8;
 
@@ -28,16 +30,18 @@ const ADVICE = "Make a random key: openssl rand -base64 32";
 /**
  * What keys in documentation and tutorials contain, in lower case and without separators. Apart from
  * `secret`, words have at least seven characters: shorter ones turn up in random keys too often. At
- * the end stand the first 16 characters of random keys that were printed: by Flask, FastAPI, Tornado,
- * tutorials for Spring, and RFC 7515 §A.1.
+ * the end stand the first 16 characters of keys that look random and were printed: by Flask, FastAPI,
+ * Tornado, tutorials for Spring, jose, RFC 7515 §A.1, RFC 7520 §3.5 and our docs/tokens.md, and the
+ * SHA-256 of nothing and the MD5 of "password".
  */
 export const EXAMPLES: readonly string[] = [
   ..."secret 32bytes example keyhere letmein longkey replace testkey thisisa yourkey".split(" "),
   ..."asdfghjk averylong changein changeit changeme changethis character correcthorse".split(" "),
   ..."donotuse generate hardcoded helloworld insecure keyboard loremipsum opensslrand".split(" "),
-  ..."passphrase password placeholder qwertyui qwertzui".split(" "),
+  ..."passphrase password placeholder 1qaz2wsx qazwsxed qwer1234 qwertyui qwertzui".split(" "),
   ..."192b9bdd22ab9ed4 09d25e094faa6ca2 oetzkxqagaydkl5g".split(" "),
-  ..."404e635266556a58 aym1sysppbydfgzl".split(" "),
+  ..."404e635266556a58 cc7e0d44fd473002 aym1sysppbydfgzl hjtxiz2usn5kbqfb".split(" "),
+  ..."q2mz7wflk0vtxc9s e3b0c44298fc1c14 5f4dcc3b5aa765d6".split(" "),
 ];
 
 const encoder = new TextEncoder();
@@ -111,24 +115,36 @@ function weaknessOf(bytes: Uint8Array | undefined): string | undefined {
   return isPassphrase(text) ? "it is made of words, as a passphrase is" : undefined;
 }
 
-/** Whether the bytes are a shorter part, at least twice in a row. */
+/** Whether many bytes in a row are each the same as the one some places before, as padding is. */
 function isRepeated(bytes: Uint8Array): boolean {
-  const longest = Math.min(MINIMUM_PERIOD - 1, bytes.length / 2);
-  for (let period = 1; period <= longest; period++) {
-    if (bytes.every((byte, at) => at < period || byte === bytes[at - period])) return true;
+  const limit = Math.min(REPETITION, bytes.length / 2);
+  for (let places = 1; places < MINIMUM_PERIOD; places++) {
+    if (longestRow(bytes.length, (at) => bytes[at] === bytes[at - places]) >= limit) return true;
   }
   return false;
 }
 
-/** Whether `steps` codes in a row are all one more, or all one less, than the code `distance` before. */
-function hasRun(codes: readonly number[], distance: number, steps: number): boolean {
-  return [1, -1].some((step) => {
-    let length = 0;
-    return codes.some((code, at) => {
-      length = code - step === codes[at - distance] ? length + 1 : 0;
-      return length === steps;
-    });
-  });
+/**
+ * Whether codes have the same distance to the code `places` before: `steps` in a row, or half of them
+ * all. Equal codes in a row are a repetition, and may be more.
+ */
+function hasRun(codes: readonly number[], places: number, steps: number): boolean {
+  const distances = codes.slice(places).map((code, at) => (code - (codes[at] ?? 0)) & 255);
+  const isStep = (at: number): boolean =>
+    distances[at] !== 0 && distances[at] === distances[at - 1];
+  if (longestRow(distances.length, isStep) >= steps - 1) return true;
+  const countOf = (one: number): number => distances.filter((other) => other === one).length;
+  return [...new Set(distances)].some((one) => countOf(one) >= distances.length / 2);
+}
+
+/** How many places in a row, of the first `count`, pass the test. */
+function longestRow(count: number, test: (at: number) => boolean): number {
+  let [row, longest] = [0, 0];
+  for (let at = 0; at < count; at++) {
+    row = test(at) ? row + 1 : 0;
+    longest = Math.max(longest, row);
+  }
+  return longest;
 }
 
 function hasExample(text: string): boolean {
@@ -136,10 +152,16 @@ function hasExample(text: string): boolean {
   return EXAMPLES.some((example) => characters.includes(example));
 }
 
-/** Whether separators part the text into words and numbers, with at least one word. */
+/**
+ * Whether the text is printable, and separators and camelCase part it into words and numbers. Words
+ * have a vowel, which random letters may lack, and at most 40 letters: more may be random ones.
+ */
 function isPassphrase(text: string): boolean {
-  const isPart = /^(?:\p{Lu}?[\p{Ll}\p{Lo}]*|\p{Lu}+|\p{N}+)$/u;
-  return /\p{L}/u.test(text) && text.split(/[^\p{L}\p{N}]/u).every((part) => isPart.test(part));
+  const isPart = /^(?:\p{Lu}?[\p{Ll}\p{Lo}]{0,40}|\p{Lu}{0,40})\p{N}{0,8}$/u;
+  const hasNoVowel = /^[b-df-hj-np-tv-xz]{2,}\d*$/i;
+  const parts = text.split(/[^\p{L}\p{N}]|(?<=\p{Ll})(?=\p{Lu})/u);
+  if (!/\p{L}/u.test(text) || /[^\P{C}\s]/u.test(text)) return false;
+  return parts.every((part) => isPart.test(part) && !hasNoVowel.test(part));
 }
 
 /** The bytes that hexadecimal or base64 text stands for; undefined for any other. */

@@ -5,18 +5,27 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { constants, deflateRawSync, type ZlibOptions } from "node:zlib";
 import { join } from "node:path";
-import { createSessions, type Rejection, type SessionEvent } from "../../session/mod.ts";
+import {
+  createSessions,
+  type Rejection,
+  type SessionEvent,
+  SessionOptionsError,
+} from "../../session/mod.ts";
 import { token } from "../../session/testing/mod.ts";
 import { encode } from "../../session/token/json.ts";
+import { importKeys } from "../../session/token/keys.ts";
 import { DAY } from "../support/clock.ts";
 import { claimsOf, forge, signText } from "../support/jws.ts";
 import { ROOT } from "../support/program.ts";
 import { LANGUAGES, runProgram, type Verdict } from "./programs.ts";
 
 const page = await Bun.file(join(ROOT, "docs/tokens.md")).text();
-const [, SECRET_KEY = ""] = /With the key `([^`]+)`/.exec(page) ?? [];
-const HEADER = blockOf("text", '{"alg"').trim();
-const [, KID = ""] = /"kid":"([^"]+)"/.exec(HEADER) ?? [];
+/** The page's key, which the library refuses, and one that it takes. */
+const [, PRINTED_KEY = ""] = /with the key `([^`]+)`/.exec(page) ?? [];
+const SECRET_KEY = "Xd8_rT3kLw0ZpV6nQyB1hMsJ7cGfA-5é";
+const KID = await kidOf(SECRET_KEY);
+const OURS = { alg: "HS256", typ: "session+jwt", kid: KID };
+const HEADER = JSON.stringify(OURS);
 const AUDIENCE = "__Host-Http-session";
 
 /** The page's first block of that language which starts so. */
@@ -24,6 +33,11 @@ function blockOf(language: string, start = ""): string {
   const blocks = page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"));
   const texts = Array.from(blocks, ([, text = ""]) => text);
   return texts.find((text) => text.startsWith(start)) ?? "";
+}
+
+async function kidOf(secret: string): Promise<string> {
+  const [{ kid }] = await importKeys([new TextEncoder().encode(secret)]);
+  return kid;
 }
 
 /** The first column of the page's table whose first heading is that. */
@@ -44,7 +58,6 @@ async function reasonOf(text: string): Promise<Rejection | undefined> {
 }
 
 const now = Math.floor(Date.now() / 1000);
-const OURS = { alg: "HS256", typ: "session+jwt", kid: KID };
 const GOOD = {
   aud: AUDIENCE,
   sid: "2hSkKYdzHeQGDlRPJYc3iA",
@@ -222,9 +235,16 @@ describe("docs/tokens.md", () => {
     }
     const data = { username: "admin", seen: new Date(0) };
     const options = { secretKey: SECRET_KEY, now: () => iat * 1000 };
-    expect(await token({ data, id, subject }, options)).toBe(shown);
-    expect(Buffer.from(shown.split(".")[0] ?? "", "base64url").toString()).toBe(HEADER);
+    const [, payload = ""] = (await token({ data, id, subject }, options)).split(".");
+    const header = JSON.stringify({ ...OURS, kid: await kidOf(PRINTED_KEY) });
+    expect(blockOf("text", '{"alg"')).toBe(`${header}\n`);
+    const text = `${Buffer.from(header).toString("base64url")}.${payload}`;
+    expect(signText(text, PRINTED_KEY)).toBe(shown);
     expect(JSON.stringify(claimsOf(shown), null, 2)).toBe(blockOf("json").trim());
+  });
+
+  test("shows a key that nobody can use", () => {
+    expect(() => createSessions({ secretKey: PRINTED_KEY })).toThrow(SessionOptionsError);
   });
 
   test("shows the aud of a cookie with a path and a domain", async () => {

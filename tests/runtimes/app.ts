@@ -3,7 +3,7 @@ import { type Client, createClient } from "madeleine/testing";
 import { equal } from "./assert.ts";
 
 export const NAME = "__Host-Http-session";
-export const KEY = "q2mZ7WfLk0VtXc9sRgB4nYhE1uPaJd83";
+export const KEY = "t5RcW0pYx7GmK2qLzN9bVhE4uPaJd81f";
 export const OTHER_KEY = "D5xTz8QwNe6KvHb3MrCy1GfUjS0aLp27";
 
 export type Data = Record<string, unknown>;
