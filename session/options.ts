@@ -207,6 +207,7 @@ function checkFunction(name: string, value: unknown): void {
 /** A wrong value for an error. Not every object can be a string. */
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
   const isPrimitive = value === null || !["object", "function"].includes(typeof value);
   return isPrimitive ? String(value) : `a value of type ${typeof value}`;
 }

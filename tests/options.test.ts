@@ -89,6 +89,16 @@ describe("a wrong option throws at start-up, in one line that names it", () => {
     expect(String(error)).not.toContain(SECRET);
   });
 
+  test.each<[unknown, string]>([
+    [5n, "5n"],
+    ["5", `"5"`],
+    [Symbol("5"), "Symbol(5)"],
+    [[5], "a value of type object"],
+  ])("a lifetime of %p is told from a number", async (lifetime, got) => {
+    const error = await errorOf(() => createSessions(untyped({ secretKey: SECRET, lifetime })));
+    expect(String(error)).toEndWith(` from 1 to 34560000, got ${got}`);
+  });
+
   test.each([undefined, null, SECRET, 5])("%p in place of the options", (options) => {
     expect(() => createSessions(untyped(options))).toThrow(SessionOptionsError);
   });
