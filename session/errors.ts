@@ -106,3 +106,11 @@ export class SessionStoreError extends SessionError {
     );
   }
 }
+
+/** A value in one line of an error. Not every object can be a string. */
+export function spell(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  const isPrimitive = value === null || !["object", "function"].includes(typeof value);
+  return isPrimitive ? String(value) : `a value of type ${typeof value}`;
+}

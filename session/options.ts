@@ -1,5 +1,5 @@
 import { type Cookie, type CookieOptions, createCookie } from "./cookie/attributes.ts";
-import { SessionOptionsError } from "./errors.ts";
+import { SessionOptionsError, spell } from "./errors.ts";
 import { createWarnings, type SessionEvent } from "./events.ts";
 import { type OriginOptions, validateOrigins } from "./origin.ts";
 import { checkSecrets, type Secret } from "./token/keys.ts";
@@ -160,7 +160,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   checkFunction("now", now);
   // A clock that gives NaN would sign cookies that never open.
   const time: unknown = now();
-  if (!Number.isFinite(time)) fail("now", `must give milliseconds, got ${describe(time)}`);
+  if (!Number.isFinite(time)) fail("now", `must give milliseconds, got ${spell(time)}`);
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
   const store = options.store === undefined ? defaultStore(options.now) : options.store;
@@ -173,7 +173,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     validateOrigins(origin);
   }
   if (dataIn !== "cookie" && dataIn !== "store") {
-    fail("dataIn", `must be "cookie" or "store", got ${describe(dataIn)}`);
+    fail("dataIn", `must be "cookie" or "store", got ${spell(dataIn)}`);
   }
   if (store === null && dataIn === "store") fail("dataIn", `"store" needs a store, got null`);
   const cookie = createCookie(options.cookie);
@@ -197,19 +197,11 @@ function isObject(value: unknown): boolean {
 
 function checkNumber(name: string, value: unknown, unit: string, most: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return;
-  fail(name, `must be a whole number of ${unit} from 1 to ${most}, got ${describe(value)}`);
+  fail(name, `must be a whole number of ${unit} from 1 to ${most}, got ${spell(value)}`);
 }
 
 function checkFunction(name: string, value: unknown): void {
   if (typeof value !== "function") fail(name, `must be a function, got a ${typeof value}`);
-}
-
-/** A wrong value for an error. Not every object can be a string. */
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "bigint") return `${value}n`;
-  const isPrimitive = value === null || !["object", "function"].includes(typeof value);
-  return isPrimitive ? String(value) : `a value of type ${typeof value}`;
 }
 
 function fail(name: string, state: string): never {

@@ -1,4 +1,4 @@
-import { SessionOptionsError } from "../errors.ts";
+import { SessionOptionsError, spell } from "../errors.ts";
 
 /** The cookie's name and attributes. It is always `HttpOnly`. */
 export interface CookieOptions {
@@ -169,11 +169,4 @@ function checkPath(path: string): void {
 function check(holds: boolean, option: string, value: unknown, state: string): void {
   if (!holds)
     throw new SessionOptionsError(`Cannot use cookie.${option} ${spell(value)}: ${state}`);
-}
-
-/** A value in one line of an error. */
-function spell(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  const isShort = value === null || typeof value === "number" || typeof value === "boolean";
-  return isShort ? String(value) : `of type ${typeof value}`;
 }

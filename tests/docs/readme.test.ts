@@ -89,8 +89,9 @@ describe("the README's tables are whole", () => {
   const sessions = createSessions({ secretKey: SECRET });
 
   test("the members of a session", async () => {
-    const session = await sessions.open(requestWith());
-    const members = Object.getOwnPropertyNames(Object.getPrototypeOf(session));
+    const session = Reflect.getPrototypeOf(await sessions.open(requestWith()));
+    const readonly = Reflect.getPrototypeOf(await sessions.read(requestWith()));
+    const members = [session, readonly].flatMap((of) => Object.getOwnPropertyNames(of ?? {}));
     const expected = members.filter((name) => name !== "constructor");
     expect(sorted(namesUnder("member"))).toEqual(sorted(expected));
   });
@@ -113,7 +114,7 @@ describe("the README's tables are whole", () => {
   });
 
   test("the types of events", async () => {
-    const source = await sourceOf("options.ts");
+    const source = await sourceOf("events.ts");
     const types = Array.from(source.matchAll(/readonly type: "([^"]+)"/g), ([, type = ""]) => type);
     const [list = ""] = /^The event types are .*?\. /ms.exec(readme) ?? [];
     const named = Array.from(list.matchAll(/`([a-z-]+)`/g), ([, type = ""]) => type);
