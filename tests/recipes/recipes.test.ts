@@ -1,39 +1,77 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Client, createClient } from "../../session/testing/mod.ts";
+import { type Client, createClient, token } from "../../session/testing/mod.ts";
 import { KEY } from "../support/app.ts";
 import { Program, ROOT } from "../support/program.ts";
 import { attack, userOfRecipe } from "./attacks.ts";
 
 const PRELOAD = join(ROOT, "tests/fixtures/local_preload.ts");
 
+async function blocksOf(document: string): Promise<string[]> {
+  const text = await Bun.file(join(ROOT, document)).text();
+  return Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""]) => code);
+}
+
 /** The first block of TypeScript in a document that holds these words. */
 async function blockOf(document: string, words: string): Promise<string> {
-  const text = await Bun.file(join(ROOT, document)).text();
-  const blocks = Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ([, code = ""]) => code);
-  const block = blocks.find((code) => code.includes(words));
+  const block = (await blocksOf(document)).find((code) => code.includes(words));
   if (block === undefined) throw new Error(`Cannot find a block with ${words} in ${document}`);
   return block;
 }
 
 /** Runs a program of the documentation, from the project, so that "madeleine" is the package itself. */
-function start(program: string): Program {
+function start(program: string, environment: Readonly<Record<string, string>> = {}): Program {
   const command = [process.execPath, "--preload", PRELOAD, "-e", program];
-  return new Program(command, { SECRET_KEY: KEY });
+  return new Program(command, { SECRET_KEY: KEY, ...environment });
+}
+
+/** Starts the program again, where it listens already: that has to end, and not to share the port. */
+async function expectItsPort(origin: string, program: string): Promise<void> {
+  await using second = start(program, { PORT: new URL(origin).port });
+  const { code, output, errors } = await second.end();
+  expect([code, output]).toEqual([1, []]);
+  expect(errors.join("\n")).toContain("EADDRINUSE");
 }
 
 describe("is safe as printed", () => {
   test("the README's first example", async () => {
-    await using program = start(await blockOf("README.md", "You are not logged in"));
+    const text = await blockOf("README.md", "You are not logged in");
+    await using program = start(text);
     const origin = await program.origin();
     await attack({ origin, userOf: (page) => /^Logged in as (.*)$/.exec(page)?.[1] ?? null });
+    await expectItsPort(origin, text);
   });
 
   test("the recipe for Bun", async () => {
-    await using program = start(await Bun.file(join(import.meta.dirname, "apps/bun.ts")).text());
+    const text = await Bun.file(join(import.meta.dirname, "apps/bun.ts")).text();
+    await using program = start(text);
     const origin = await program.origin();
     await attack({ origin, userOf: userOfRecipe });
+    await expectItsPort(origin, text);
   });
+
+  test("the README's WebSocket, where the store is down", async () => {
+    const key = 'secretKey: process.env["SECRET_KEY"]';
+    const store = '{ get() { throw new Error("down"); }, replace: () => true }';
+    const text = await blockOf("README.md", "server.upgrade");
+    await using program = start(text.replace(key, `${key}, store: ${store}`));
+    const origin = await program.origin();
+    const cookie = `__Host-Http-session=${await token({ data: { room: "a" } }, { secretKey: KEY })}`;
+    const down = await fetch(origin, { headers: { cookie, accept: "text/html" } });
+    expect([down.status, await down.text()]).toEqual([503, ""]);
+    expect((await fetch(origin)).status).toBe(426);
+    await expectItsPort(origin, text);
+  });
+});
+
+test("every printed server of Bun hides its source code, and shares its port with no other", async () => {
+  const documents = ["README.md", "docs/recipes.md"];
+  const blocks = (await Promise.all(documents.map(blocksOf))).flat();
+  const servers = blocks.filter((code) => /^Bun\.serve\(|^export default \{/m.test(code));
+  expect(servers).toHaveLength(5);
+  for (const option of ["development: false", "reusePort: false"]) {
+    expect(servers.filter((code) => !code.includes(option))).toEqual([]);
+  }
 });
 
 const ENTITIES: Readonly<Record<string, string>> = {

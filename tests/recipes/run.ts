@@ -79,14 +79,19 @@ async function tryOut({ packages, program, runtime }: Recipe, tarball: string): 
   await cp(join(import.meta.dirname, "apps"), folder.path, { recursive: true });
   const port = await freePort();
   const secrets = { SECRET_KEY: crypto.randomUUID(), PORT: String(port) };
-  const server = Bun.spawn([runtime, program], {
-    cwd: folder.path,
-    env: { ...process.env, ...secrets },
-    stdout: "ignore",
-    stderr: "ignore",
-  });
+  const start = (): Bun.Subprocess =>
+    Bun.spawn([runtime, program], {
+      cwd: folder.path,
+      env: { ...process.env, ...secrets },
+      stdout: "ignore",
+      stderr: "ignore",
+      timeout: 60_000,
+    });
+  const server = start();
   try {
     await isUp(`http://localhost:${port}`);
+    // Ends of itself, because the port is taken, and not by the time limit's signal.
+    equal(await start().exited, 1);
     await visit(`http://localhost:${port}`);
     await attack({ origin: `http://localhost:${port}`, userOf: userOfRecipe });
     return await versionsOf(folder.path, packages);

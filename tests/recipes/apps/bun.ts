@@ -12,4 +12,4 @@ const login = sessions.handler(async (request, session) => {
 const logout = sessions.handler((_, session) => (session.destroy(), home()));
 
 const routes = { "/": page, "/login": { POST: login }, "/logout": { POST: logout } };
-Bun.serve({ routes, development: false });
+Bun.serve({ routes, development: false, reusePort: false });

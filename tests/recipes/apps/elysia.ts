@@ -12,7 +12,8 @@ const login = sessions.handler(async (request, session) => {
 });
 const logout = sessions.handler((_, session) => (session.destroy(), home()));
 
-const app = new Elysia().get("/", ({ request }) => page(request));
+const app = new Elysia({ serve: { reusePort: false } });
+app.get("/", ({ request }) => page(request));
 app.post("/login", ({ request }) => login(request), { parse: "none" });
 app.post("/logout", ({ request }) => logout(request), { parse: "none" });
 app.listen(process.env["PORT"] ?? 3000);

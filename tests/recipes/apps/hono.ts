@@ -14,4 +14,4 @@ app.post("/login", async ({ env, req, redirect, text }) => {
 app.post("/logout", ({ env, redirect }) => (env.session.destroy(), redirect("/", 303)));
 
 const handle = sessions.handler((request, session) => app.fetch(request, { session }));
-export default { fetch: handle, development: false };
+export default { fetch: handle, development: false, reusePort: false };
