@@ -16,7 +16,7 @@ import {
 import { openPrivately, readOrMake } from "./routes/shared/files.ts";
 import { createLog, errorFields, type Log } from "./routes/shared/log.ts";
 import { explainOutage, reasonOf, watchStore } from "./routes/shared/outages.ts";
-import { memoryStore, type Store } from "./session/mod.ts";
+import { type MaybePromise, memoryStore, type Store } from "./session/mod.ts";
 import { postgresStore } from "./session/stores/postgres.ts";
 import { redisStore } from "./session/stores/redis.ts";
 import { sqliteStore } from "./session/stores/sqlite.ts";
@@ -90,21 +90,20 @@ function readText(file: string): string {
 }
 
 /**
- * Opens the store that the URL names. Throws an `Error` of one line, without a password, where it
- * can't. The clients are taken from `Bun` here, because an import of them would load both at every
- * start.
+ * Opens the store that the URL names, and gives it once it is connected, or after a second: a server
+ * starts all the same where its store is down, and /readyz says so until it is back. Rejects with an
+ * `Error` of one line, without a password, where the URL can't be used. The clients are taken from
+ * `Bun` here, because an import of them would load both at every start.
  */
-export function openStore(url: string): Store {
+export async function openStore(url: string): Promise<Store> {
   const [, scheme = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(url) ?? [];
   const hasHost = URL.parse(url)?.hostname !== "";
   try {
     if (scheme === "memory" && rest === "") return memoryStore();
     // With two slashes the file is beside the program too, as in Bun.SQL; with three it is not.
     if (scheme === "sqlite") return openSqlite(rest.replace(/^\/\//, ""));
-    if (/^rediss?$/.test(scheme) && hasHost) return openRedis(url);
-    if (/^postgres(?:ql)?$/.test(scheme) && hasHost) {
-      return postgresStore(new Bun.SQL(url, { connectionTimeout: 1 }));
-    }
+    if (/^rediss?$/.test(scheme) && hasHost) return await openRedis(url);
+    if (/^postgres(?:ql)?$/.test(scheme) && hasHost) return await openPostgres(url);
   } catch (error) {
     // The rest may hold a password.
     const shown = scheme === "sqlite" && !rest.includes("@") ? url : `${scheme}:…`;
@@ -120,11 +119,21 @@ function openSqlite(file: string): Store {
   return openPrivately(file, DATA_FOLDER, () => sqliteStore(new Database(file)));
 }
 
-function openRedis(url: string): Store {
+async function openRedis(url: string): Promise<Store> {
   const client = new Bun.RedisClient(url, { enableOfflineQueue: false, connectionTimeout: 1000 });
-  // Where Redis is down the server starts all the same, and /readyz says so until it is back.
-  client.connect().catch(() => {});
+  await waitFor(client.connect());
   return redisStore(client);
+}
+
+async function openPostgres(url: string): Promise<Store> {
+  const store = postgresStore(new Bun.SQL(url, { connectionTimeout: 1 }));
+  await waitFor(store.get(["start"]));
+  return store;
+}
+
+/** Waits until a store's first answer is there or failed, at most a second. */
+async function waitFor(answer: MaybePromise<unknown>): Promise<void> {
+  await Promise.race([Promise.resolve(answer).catch(() => {}), Bun.sleep(1000)]);
 }
 
 async function isAnswering(store: Store): Promise<boolean> {
@@ -138,16 +147,16 @@ async function isAnswering(store: Store): Promise<boolean> {
 
 /**
  * Starts the server and gives what stops it and ends the process: new requests are sent elsewhere,
- * running ones get their answer. Throws an `Error` of one line where it can't start.
+ * running ones get their answer. Rejects with an `Error` of one line where it can't start.
  */
-export function start(
+export async function start(
   configuration: Configuration,
   log: Log,
   { idleTimeout, drainTime, stopDeadline }: Times = TIMES,
-): () => Promise<void> {
+): Promise<() => Promise<void>> {
   const { key, host, publicOrigin, storeUrl } = configuration;
   const secretKey = readKey(key);
-  const store = watchStore(openStore(storeUrl), {
+  const store = watchStore(await openStore(storeUrl), {
     onDown: async (error) =>
       log.note("store-down", { reason: await explainOutage(error, storeUrl) }),
     onUp: () => log.note("store-up"),
@@ -264,15 +273,15 @@ async function main(words: readonly string[], environment: Environment): Promise
   else if (command === "healthcheck") await checkHealth(environment);
   else if (command === "--help") console.log(HELP);
   else if (command === "--version") console.log(manifest.version);
-  else if (command === undefined) serve(environment);
+  else if (command === undefined) await serve(environment);
   else throw new Error(`Cannot run ${JSON.stringify(command)}: see --help`);
 }
 
 /** Starts the server, and stops it at a signal. */
-export function serve(environment: Environment, times: Times = TIMES): void {
+export async function serve(environment: Environment, times: Times = TIMES): Promise<void> {
   const configuration = readConfiguration(environment);
   const log = createLog(configuration.log, (line) => console.error(line));
-  supervise(start(configuration, log, times), log);
+  supervise(await start(configuration, log, times), log);
 }
 
 if (import.meta.main) {

@@ -296,7 +296,7 @@ function script(times: string, log: string): string[] {
     import { readConfiguration } from ${JSON.stringify(join(ROOT, "routes/shared/configuration.ts"))};
     import { createLog } from ${JSON.stringify(join(ROOT, "routes/shared/log.ts"))};
     const log = ${log};
-    supervise(start(readConfiguration(process.env), log, ${times}), log);`;
+    supervise(await start(readConfiguration(process.env), log, ${times}), log);`;
   return [process.execPath, "-e", source];
 }
 

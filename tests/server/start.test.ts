@@ -3,13 +3,28 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync }
 import { join } from "node:path";
 import { checkHealth, generateKey, openStore, readKey } from "../../server.ts";
 import { KEY } from "../support/app.ts";
+import { errorOf } from "../support/errors.ts";
+import { startFakeRedis } from "../support/fake_redis.ts";
 import { Program, SERVER, temporaryDirectory } from "../support/program.ts";
 
 describe("openStore", () => {
-  test("opens memory and SQLite", () => {
+  test("opens memory and SQLite", async () => {
     for (const url of ["memory:", "sqlite::memory:"]) {
-      expect(openStore(url).get(["a"])).toEqual([undefined]);
+      expect((await openStore(url)).get(["a"])).toEqual([undefined]);
     }
+  });
+
+  test("gives a store of Redis that answers at once", async () => {
+    await using redis = await startFakeRedis();
+    const store = await openStore(redis.url);
+    expect(await store.get(["a"])).toEqual([undefined]);
+  });
+
+  test.each(["redis", "postgres"])("waits a second at most for a silent %s", async (scheme) => {
+    using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const start = performance.now();
+    await openStore(`${scheme}://127.0.0.1:${silent.port}`);
+    expect(performance.now() - start).toBeWithin(900, 2000);
   });
 
   test.each([
@@ -39,10 +54,11 @@ describe("openStore", () => {
     ],
     ["redis://user:password@host:port", /^Cannot use STORE_URL "redis:…": Invalid URL/],
     ["postgres://user:password@host:port", /^Cannot use STORE_URL "postgres:…": Invalid URL/],
-  ])("refuses %j in one line, without a password", (url, message) => {
-    const open = (): unknown => openStore(url);
-    expect(open).toThrow(message);
-    expect(open).not.toThrow(/\n|password/);
+  ])("refuses %j in one line, without a password", async (url, message) => {
+    const error = await errorOf(() => openStore(url));
+    const reason = error instanceof Error ? error.message : "";
+    expect(reason).toMatch(message);
+    expect(reason).not.toMatch(/\n|password/);
   });
 });
 
@@ -110,17 +126,17 @@ describe("files are the owner's alone", () => {
     await Bun.write(text, "This is not a database, and longer than the head of one is. ".repeat(9));
     chmodSync(text, 0o644);
     for (const path of [folder, `${folder}/`, text]) {
-      expect(() => openStore(`sqlite:${path}`)).toThrow(/^Cannot use STORE_URL/);
+      expect(await errorOf(() => openStore(`sqlite:${path}`))).toBeInstanceOf(Error);
     }
     expect(modesIn(directory.path)).toEqual({ folder: "755", text: "644" });
   });
 
   test.each([`a/b/${"c".repeat(300)}`, `a/b/${"c".repeat(300)}/d`])(
     "a path that cannot be opened leaves no folder behind: %p",
-    (path) => {
+    async (path) => {
       using directory = temporaryDirectory();
-      const open = (): unknown => openStore(`sqlite:${directory.path}/${path}`);
-      expect(open).toThrow(/^Cannot use STORE_URL "sqlite:[^"]*": /);
+      const error = await errorOf(() => openStore(`sqlite:${directory.path}/${path}`));
+      expect(String(error)).toMatch(/^Error: Cannot use STORE_URL "sqlite:[^"]*": /);
       expect(readdirSync(directory.path)).toEqual([]);
     },
   );
