@@ -6,8 +6,8 @@ export interface OutageListener {
   readonly onUp: () => void;
 }
 
-/** In milliseconds. A session waits less: this is for a store that would never answer. */
-const DEADLINE = 1000;
+/** In milliseconds, the same as the default of `storeTimeout`: a request that waits longer is a 503. */
+const DEADLINE = 250;
 /** In milliseconds, for the reason: nobody waits for it. */
 const ASK_DEADLINE = 3000;
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { SECURITY_HEADERS } from "../../routes/shared/html.ts";
 import { Browser, KEY, readPage } from "../support/app.ts";
+import { startFakeRedis } from "../support/fake_redis.ts";
 import { freePort } from "../support/instance.ts";
 import {
   connect,
@@ -199,6 +200,23 @@ describe.concurrent("on the wire", () => {
     expect((await fetch(`${origin}/healthz`)).status).toBe(200);
     expect((await fetch(origin)).status).toBe(200);
     silent.stop(true);
+  });
+
+  test("/readyz and the log say so where a store is too slow for sessions", async () => {
+    await using redis = await startFakeRedis();
+    await using program = serve({ STORE_URL: redis.url });
+    const browser = browserOf(await program.origin());
+    const ask = async (): Promise<number[]> => [
+      (await browser.get("/")).status,
+      (await browser.get("/readyz")).status,
+    ];
+    await browser.login("admin");
+    expect(await program.errorLine()).toContain("Z login ");
+    expect(await ask()).toEqual([200, 200]);
+    await redis.fail("slow");
+    expect(await ask()).toEqual([503, 503]);
+    expect(await program.errorLine()).toContain("Z unavailable ");
+    expect(await program.errorLine()).toEndWith('Z store-down reason="No answer in 250 ms"');
   });
 
   test.each([

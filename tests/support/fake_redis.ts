@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 
 /**
- * What the server does: works; listens no more; takes commands without an answer; ends a connection
- * instead of some answers; or ends one in the middle of every answer.
+ * What the server does: works; listens no more; takes commands without an answer; answers too late;
+ * ends a connection instead of some answers; or ends one in the middle of every answer.
  */
-export type Fault = "none" | "refuse" | "silent" | "drop" | "half";
+export type Fault = "none" | "refuse" | "silent" | "slow" | "drop" | "half";
 
 /** A server that speaks enough of Redis' protocol for `redisStore`, and fails on demand. */
 export interface FakeRedis extends AsyncDisposable {
@@ -18,6 +18,8 @@ export interface FakeRedis extends AsyncDisposable {
 
 /** With `drop`, one in this many commands ends its connection. */
 const DROP_EVERY = 20;
+/** With `slow`, how late answers are in milliseconds: a session waits less, and a person more. */
+const LATE = 500;
 
 export async function startFakeRedis(): Promise<FakeRedis> {
   const records = new Map<string, string>();
@@ -29,9 +31,12 @@ export async function startFakeRedis(): Promise<FakeRedis> {
     const reply = respond(records, command);
     commands += 1;
     if (fault === "silent") return;
-    if (fault === "half") socket.end(reply.slice(0, reply.length / 2), "latin1");
+    const send = (): unknown =>
+      command[0] === "QUIT" ? socket.end(reply, "latin1") : socket.write(reply, "latin1");
+    if (fault === "slow") setTimeout(send, LATE);
+    else if (fault === "half") socket.end(reply.slice(0, reply.length / 2), "latin1");
     else if (fault === "drop" && commands % DROP_EVERY === 0) socket.destroy();
-    else socket.write(reply, "latin1");
+    else send();
   }
 
   const server = createServer((socket) => {

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { explainOutage, reasonOf, watchStore } from "../../../routes/shared/outages.ts";
-import { type MaybePromise, memoryStore, type Store } from "../../../session/mod.ts";
+import {
+  createSessions,
+  type MaybePromise,
+  memoryStore,
+  type Store,
+} from "../../../session/mod.ts";
+import { KEY } from "../../support/app.ts";
 import { hasPostgres, POSTGRES_URL } from "../../support/store_harness.ts";
 
 interface State {
@@ -102,8 +108,8 @@ describe.each([false, true])("a watched store whose answers are promises: %p", (
   });
 });
 
-test("a store that never answers has failed", async () => {
-  const told: unknown[] = [];
+test("a store that never answers has failed, as soon as a session's request has", async () => {
+  const told: string[] = [];
   const never: Store = {
     get: async () => Promise.withResolvers<never>().promise,
     replace: async () => Promise.withResolvers<never>().promise,
@@ -111,7 +117,9 @@ test("a store that never answers has failed", async () => {
   const onDown = (error: unknown): void => void told.push(reasonOf(error));
   const store = watchStore(never, { onDown, onUp: () => {} });
   const reason = await Promise.resolve(store.get(["a"])).catch(reasonOf);
-  expect([reason, ...told]).toEqual(["No answer in 1000 ms", "No answer in 1000 ms"]);
+  expect([reason, ...told]).toEqual(["No answer in 250 ms", "No answer in 250 ms"]);
+  const sessions = createSessions({ secretKey: KEY, store: never });
+  expect(await sessions.endAll("admin").catch(String)).toContain("did not answer within 250 ms");
 });
 
 const CLOSED = new Error("failed", { cause: new Error("Connection closed") });
