@@ -42,7 +42,7 @@ export function watchStore(store: Store, { onDown, onUp }: OutageListener): Stor
 
   async function watchLate<T>(call: keyof Store, pending: Promise<T>): Promise<T> {
     try {
-      const answer = await inTime(pending);
+      const answer = await inTime(pending, DEADLINE);
       succeed(call);
       return answer;
     } catch (error) {
@@ -57,9 +57,9 @@ export function watchStore(store: Store, { onDown, onUp }: OutageListener): Stor
   };
 }
 
-async function inTime<T>(answer: Promise<T>): Promise<T> {
+async function inTime<T>(answer: Promise<T>, deadline: number): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`No answer in ${DEADLINE} ms`)), DEADLINE);
+  const timer = setTimeout(() => reject(new Error(`No answer in ${deadline} ms`)), deadline);
   try {
     return await Promise.race([answer, late]);
   } finally {
@@ -104,15 +104,20 @@ async function askRedis(url: URL): Promise<string | undefined> {
   const address = { host, port: Number(url.port || 6379) };
   const socket = url.protocol === "rediss:" ? tls.connect(address) : net.connect(address);
   let reply = "";
-  const late = new Error(`No answer in ${ASK_DEADLINE} ms`);
-  socket.setTimeout(ASK_DEADLINE, () => socket.destroy(late));
   socket.on("data", (bytes) => (reply += bytes.toString()));
   socket.on("error", reject);
   socket.on("close", () => resolve(/^-(.*)\r$/m.exec(reply)?.[1]));
   const words = [url.username, url.password].filter(Boolean).map(decode);
   const login = words.length === 0 ? "" : command(["AUTH", ...words]);
-  socket.write(login + command(["PING"]) + command(["QUIT"]));
-  return promise;
+  const database = url.pathname.slice(1);
+  const choice = database === "" ? "" : command(["SELECT", database]);
+  socket.write(login + choice + command(["PING"]) + command(["QUIT"]));
+  try {
+    // Not the socket's own time limit: in Bun that does not end a TLS handshake.
+    return await inTime(promise, ASK_DEADLINE);
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** A command as Redis reads it (RESP): an array of strings with their lengths. */

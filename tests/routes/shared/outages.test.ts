@@ -130,6 +130,9 @@ describe("explainOutage", () => {
     ["redis://127.0.0.1:1", /ECONNREFUSED|Failed to connect/],
     ["redis://:hunter2@127.0.0.1:1", /ECONNREFUSED|Failed to connect/],
     ["redis://127.0.0.1:6379", /^Connection closed$/],
+    ["redis://127.0.0.1:6379/1", /^Connection closed$/],
+    ["redis://127.0.0.1:6379/", /^Connection closed$/],
+    ["redis://127.0.0.1:6379/999999", /^ERR DB index is out of range$/],
     ["postgres://u:hunter2@127.0.0.1:1/test", /^Failed to connect$/],
     ["sqlite:data/q.sqlite", /^Connection closed$/],
     ["memory:", /^Connection closed$/],
@@ -138,10 +141,13 @@ describe("explainOutage", () => {
     expect(await explainOutage(CLOSED, url)).toMatch(reason);
   });
 
-  test("gives up on a Redis that is silent", async () => {
-    using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-    const reason = await explainOutage(CLOSED, `redis://127.0.0.1:${silent.port}`);
+  test.concurrent.each(["redis", "rediss"])("gives up on a silent server: %s", async (scheme) => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    const socket = { data() {}, close: () => resolve() };
+    using silent = Bun.listen({ hostname: "127.0.0.1", port: 0, socket });
+    const reason = await explainOutage(CLOSED, `${scheme}://127.0.0.1:${silent.port}`);
     expect(reason).toBe("No answer in 3000 ms");
+    await closed;
   });
 
   test.skipIf(!hasPostgres)("of PostgreSQL is in its words too", async () => {
