@@ -1,9 +1,13 @@
 import {
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readFileSync,
+  readSync,
+  realpathSync,
   rmdirSync,
   statSync,
   unlinkSync,
@@ -25,10 +29,12 @@ export function openPrivately<T>(file: string, ownFolder: string, open: () => T)
   const umask = process.umask(0o077);
   try {
     mkdirSync(folder, { recursive: true });
+    // SQLite gives the files beside a database its mode, and nobody may open them before we tighten.
+    if (isDatabase(file)) tightenAll(file);
     const opened = open();
     // Only now is it certain that the file is ours, and not another one that was named by mistake.
     if (resolve(folder) === resolve(ownFolder)) tighten(folder, 0o700);
-    for (const end of ["", "-wal", "-shm"]) tighten(file + end, 0o600);
+    tightenAll(file);
     return opened;
   } catch (error) {
     for (const made of missing) attempt(() => rmdirSync(made));
@@ -36,6 +42,23 @@ export function openPrivately<T>(file: string, ownFolder: string, open: () => T)
   } finally {
     process.umask(umask);
   }
+}
+
+/** Whether SQLite takes the file that is there for a database: it is empty, or begins as one. */
+function isDatabase(file: string): boolean {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile() !== true) return false;
+  const head = Buffer.alloc(16);
+  const descriptor = openSync(file, "r");
+  const length = readSync(descriptor, head);
+  closeSync(descriptor);
+  return ["", "SQLite format 3\0"].includes(head.toString("latin1", 0, length));
+}
+
+/** Tightens the file, and what SQLite keeps beside it: beside the file itself, not beside a link. */
+function tightenAll(file: string): void {
+  const path = realpathSync(file);
+  for (const end of ["", "-wal", "-shm"]) tighten(path + end, 0o600);
 }
 
 /**
