@@ -45,9 +45,10 @@ export function readConfiguration(environment: Environment): Configuration {
   const publicOrigin = readOrigin(read(environment, "PUBLIC_ORIGIN"));
   const lifetime = readNumber(environment, "SESSION_LIFETIME", 30 * DAY, 1, 400 * DAY);
   const idle = Math.min(7 * DAY, lifetime);
+  const fallbacks = (read(environment, "SECRET_KEY_FALLBACKS") ?? "").match(/\S+/g) ?? [];
   return {
     key: readKeySource(environment, host),
-    secretKeyFallbacks: (read(environment, "SECRET_KEY_FALLBACKS") ?? "").match(/\S+/g) ?? [],
+    secretKeyFallbacks: fallbacks.map((text) => checkKey(text, "SECRET_KEY_FALLBACKS")),
     host,
     port,
     publicOrigin,
@@ -82,6 +83,10 @@ const LOOPBACK = /^127(?:\.(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}$/;
 export function checkKey(text: string, name: string): string {
   const key = text.trim();
   if (key === "") throw new Error(`Cannot use ${name}: it is empty`);
+  // Bytes that are no UTF-8 all became U+FFFD, so that other files would give the same key.
+  if (/[[\p{Cc}\u{FFFD}]--\s]/v.test(key)) {
+    throw new Error(`Cannot use ${name}: it must be text in UTF-8`);
+  }
   if (/\s/.test(key)) {
     throw new Error(
       `Cannot use ${name}: it has white space inside, which separates SECRET_KEY_FALLBACKS`,

@@ -194,6 +194,18 @@ describe("the key", () => {
     expect(read).toThrow(/^Cannot use SECRET_KEY_FILE: it is empty$/);
   });
 
+  test.each([
+    ["random bytes", Buffer.from(KEY, "base64url")],
+    ["a key in Latin-1", Buffer.from(`${KEY}é`, "latin1")],
+    ["a key in UTF-16", Buffer.from(`\uFEFF${KEY}\r\n`, "utf16le")],
+  ])("is text in UTF-8, and not %s", async (_what, bytes) => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, "key");
+    await Bun.write(file, bytes);
+    const read = (): string => readKey({ from: "SECRET_KEY_FILE", file });
+    expect(read).toThrow(/^Cannot use SECRET_KEY_FILE: it must be text in UTF-8$/);
+  });
+
   test("that stands in place of the file's name is not shown", () => {
     expect(() => readKey({ from: "SECRET_KEY_FILE", file: KEY })).toThrow(
       /^Cannot read the file that SECRET_KEY_FILE names: ENOENT$/,

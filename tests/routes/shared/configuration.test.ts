@@ -120,6 +120,11 @@ describe("readConfiguration", () => {
     ],
     [{ SECRET_KEY: `${KEY} ${KEY}` }, /^Cannot use SECRET_KEY: it has white space inside/],
     [{ SECRET_KEY: `${KEY}\n${KEY}` }, /^Cannot use SECRET_KEY: it has white space inside/],
+    [{ SECRET_KEY: `${KEY}\uFFFD` }, /^Cannot use SECRET_KEY: it must be text in UTF-8$/],
+    [
+      { SECRET_KEY_FALLBACKS: `${KEY} ${KEY}\0` },
+      /^Cannot use SECRET_KEY_FALLBACKS: it must be text in UTF-8$/,
+    ],
     [{ HOST: "127.0.0.256" }, /^Cannot listen on .*: SECRET_KEY is missing/],
     [{ HOST: "127.00.0.1" }, /^Cannot listen on .*: SECRET_KEY is missing/],
     [{ HOST: "127.0.0.1.example.org" }, /^Cannot listen on .*: SECRET_KEY is missing/],
@@ -164,6 +169,19 @@ test("checkKey takes the white space around a key away, and refuses what is none
     "Cannot use data/secret.key: it is empty",
   );
   expect(() => checkKey(`${KEY}\n${KEY}`, "key")).toThrow("Cannot use key: it has white space");
+});
+
+test.each(["\uFFFD", "\0", "\x1B", "\x7F", "\x9F"])(
+  "checkKey refuses what is no text: %j",
+  (text) => {
+    for (const key of [`${KEY}${text}`, `${text}${KEY}`]) {
+      expect(() => checkKey(key, "key")).toThrow(/^Cannot use key: it must be text in UTF-8$/);
+    }
+  },
+);
+
+test.each(["ключ".repeat(9), "🔑".repeat(9), "Ａ".repeat(36)])("checkKey takes text: %p", (key) => {
+  expect(checkKey(key, "key")).toBe(key);
 });
 
 test.each([
