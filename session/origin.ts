@@ -33,6 +33,9 @@ const NAMES: ReadonlySet<string> = new Set<keyof OriginOptions>(["publicOrigin",
 /** RFC 9110 §9.2.1, less TRACE: what a page of any site can make a browser send by a mere link. */
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
+/** RFC 9110 §7.8: one of the protocols in `Upgrade`, each a name and perhaps a version. */
+const WEBSOCKET = /(?:^|,)[ \t]*websocket[ \t]*(?:[,/]|$)/i;
+
 /**
  * The reason to refuse a request that a page of another site made the browser send, or `null` where
  * it may pass. This takes the place of CSRF tokens, for logins too. It follows Go's
@@ -56,7 +59,7 @@ const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
  * The options are not validated here: `protect` does that.
  */
 export function checkOrigin(request: Request, options: OriginOptions = {}): OriginRefusal | null {
-  const isHandshake = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
+  const isHandshake = WEBSOCKET.test(request.headers.get("Upgrade") ?? "");
   if (SAFE_METHODS.has(request.method) && !isHandshake) return null;
   const site = request.headers.get("Sec-Fetch-Site");
   if (site === "same-origin" || site === "none") return null;

@@ -152,10 +152,27 @@ describe("E1: beyond Go", () => {
     ["a page's without an origin", "GET", { Origin: "null" }, "other-origin"],
     ["another origin's, over HTTP/2", "CONNECT", { Origin: "https://a.example" }, "other-origin"],
   ])("a WebSocket's handshake, %s: by %s", (_, method, headers, verdict) => {
-    for (const upgrade of ["websocket", "WebSocket"]) {
+    for (const upgrade of ["websocket", "WebSocket", "websocket, h2c", "h2c ,\tWEBSOCKET"]) {
       const handshake = withMethod(request({ ...headers, Upgrade: upgrade }, "GET"), method);
       expect(checkOrigin(handshake)).toBe(verdict);
     }
+  });
+
+  // RFC 9110 §7.8: Upgrade = #( protocol-name [ "/" protocol-version ] )
+  test.each<[string, Verdict]>([
+    ["websocket,h2c", "cross-site"],
+    [",websocket", "cross-site"],
+    ["h2c/1.0, websocket, x", "cross-site"],
+    ["websocket/13", "cross-site"],
+    ["", null],
+    ["h2c", null],
+    ["websocketx", null],
+    ["x-websocket, websocket-x", null],
+    ["h2c/websocket", null],
+    ["not websocket", null],
+  ])("Upgrade: %j of a GET", (upgrade, verdict) => {
+    const headers = { Upgrade: upgrade, "Sec-Fetch-Site": "cross-site" };
+    expect(checkOrigin(request(headers, "GET"))).toBe(verdict);
   });
 
   test.each(["PATCH", "DELETE", "POST", "PUT", "QUERY"])("%s is not safe", (method) => {
