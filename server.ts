@@ -113,9 +113,16 @@ export async function openStore(url: string): Promise<Store> {
   throw new Error(`Cannot use STORE_URL "${scheme}:…": it must be ${expected}`);
 }
 
+/** What others take for more than a file's name: a host with a password, a folder, a URL's parts. */
+const NO_PATH = /^$|^[^/]*@|^~|^file:|[?#]|\/$/;
+
 function openSqlite(file: string): Store {
   if (file === ":memory:") return sqliteStore(new Database(file));
-  if (file === "" || /^[^/]*@/.test(file)) throw new Error("it must name a file");
+  if (NO_PATH.test(file)) {
+    throw new Error(
+      'it must name a file by a plain path, without "~", "file:", "?", "#" or a slash at its end',
+    );
+  }
   return openPrivately(file, DATA_FOLDER, () => sqliteStore(new Database(file)));
 }
 

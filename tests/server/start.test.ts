@@ -30,9 +30,12 @@ describe("openStore", () => {
   test.each([
     ["", /^Cannot use STORE_URL ":…": it must be/],
     ["data/madeleine.sqlite", /^Cannot use STORE_URL ":…": it must be/],
-    ["sqlite:", /^Cannot use STORE_URL "sqlite:": it must name a file$/],
-    ["sqlite://", /^Cannot use STORE_URL "sqlite:\/\/": it must name a file$/],
-    ["sqlite://user:password@host/x", /^Cannot use STORE_URL "sqlite:…": it must name a file$/],
+    ["sqlite:", /^Cannot use STORE_URL "sqlite:": it must name a file by a plain path, without /],
+    ["sqlite://", /^Cannot use STORE_URL "sqlite:\/\/": it must name a file by a plain path, /],
+    [
+      "sqlite://user:password@host/x",
+      /^Cannot use STORE_URL "sqlite:…": it must name a file by a /,
+    ],
     ["memory:x", /^Cannot use STORE_URL "memory:…": it must be sqlite:FILE, memory:, redis:/],
     ["redis:", /^Cannot use STORE_URL "redis:…": it must be/],
     ["redis://", /^Cannot use STORE_URL "redis:…": it must be/],
@@ -138,6 +141,23 @@ describe("files are the owner's alone", () => {
       const error = await errorOf(() => openStore(`sqlite:${directory.path}/${path}`));
       expect(String(error)).toMatch(/^Error: Cannot use STORE_URL "sqlite:[^"]*": /);
       expect(readdirSync(directory.path)).toEqual([]);
+    },
+  );
+
+  test.each(["a/b/", "a/b.sqlite?mode=ro", "a/b#c", "~/b", "~", "file:a", "file:///a/b", "a/b//"])(
+    "a path that is no plain one is refused, and makes nothing: %p",
+    async (path) => {
+      using directory = temporaryDirectory();
+      for (const url of [`sqlite:${path}`, `sqlite://${path}`]) {
+        const environment = { PORT: "0", SECRET_KEY: KEY, STORE_URL: url };
+        await using program = new Program(SERVER, environment, directory.path);
+        const { code, errors } = await program.end();
+        expect([code, errors.length]).toEqual([1, 1]);
+        expect(errors[0]).toMatch(
+          /^Cannot use STORE_URL "sqlite:[^"]*": it must name a file by a /,
+        );
+        expect(readdirSync(directory.path)).toEqual([]);
+      }
     },
   );
 
