@@ -1,3 +1,4 @@
+import { validateOrigins } from "../../session/origin.ts";
 import { parseTrustedProxies, type TrustedProxies } from "./address.ts";
 
 /** The environment, read and checked. */
@@ -132,12 +133,12 @@ function readNumber(
 
 function readOrigin(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const url = URL.parse(text);
-  const isOrigin =
-    url !== null && /^https?:$/.test(url.protocol) && [url.origin, `${url.origin}/`].includes(text);
-  return isOrigin
-    ? url.origin
-    : fail("PUBLIC_ORIGIN", text, "it must be an origin such as https://example.org");
+  const origin = text.replace(/\/$/, "");
+  try {
+    validateOrigins({ publicOrigin: origin });
+    if (/^https?:/.test(origin)) return origin;
+  } catch {}
+  return fail("PUBLIC_ORIGIN", text, "it must be an origin such as https://example.org");
 }
 
 /** Refuses a value, and shows it up to where a URL may hold a password. */
