@@ -19,9 +19,10 @@ const WITH_PORT = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/;
  * @param peer the address at the other end of the connection.
  * @param forwardedFor the request's `X-Forwarded-For`; several lines of it joined by commas.
  * @param trustedProxies who is trusted, from `parseTrustedProxies`. An empty one trusts nobody.
- * @returns an IPv4 address as it is, also where it came as IPv6 (`::ffff:192.0.2.1`); of an IPv6
- * address its network of 64 bits, because one user has all of that, with every group written
- * (`2001:db8:0:1::/64`); a peer that is no IP address as it is.
+ * @returns an IPv4 address as it is, also where it came as IPv6 (`::ffff:192.0.2.1`, or
+ * `64:ff9b::192.0.2.1` from a translator); of an IPv6 address its network of 64 bits, because one
+ * user has all of that, with every group written (`2001:db8:0:1::/64`); a peer that is no IP address
+ * as it is.
  */
 export function clientAddress(
   peer: string,
@@ -97,13 +98,27 @@ function addProxy(proxies: BlockList, entry: string): void {
   proxies.addSubnet(address, Number(prefix ?? bits), family(address));
 }
 
-/** `::ffff:0:0`, under which IPv6 has every IPv4 address, in its last 32 bits (RFC 4291 §2.5.5.2). */
-const MAPPED = [0, 0, 0, 0, 0, 0xffff, 0, 0];
+/** An IPv6 network that holds every IPv4 address, after its first `bits`. */
+interface Translated {
+  readonly groups: readonly number[];
+  readonly bits: number;
+}
 
-/** The least bits that the prefix of such a network may have. */
+/** `::ffff:0:0/96`: IPv4 on a socket of IPv6 (RFC 4291 §2.5.5.2). */
+const MAPPED: Translated = { groups: [0, 0, 0, 0, 0, 0xffff, 0, 0], bits: 96 };
+/** `64:ff9b::/96`: IPv4 behind a translator, NAT64 (RFC 6052 §2.1). */
+const NAT64: Translated = { groups: [0x64, 0xff9b, 0, 0, 0, 0, 0, 0], bits: 96 };
+/** `2002::/16`: networks of IPv6 that belong to an IPv4 address, 6to4 (RFC 3056 §2). */
+const SIX_TO_FOUR: Translated = { groups: [0x2002, 0, 0, 0, 0, 0, 0, 0], bits: 16 };
+
+/** The least bits that the prefix of such a network may have: /8 for IPv4, however it is written. */
 function leastPrefix(address: string, prefix: number): number {
   if (family(address) === "ipv4") return 8;
-  return isSame(groupsOf(address), MAPPED, Math.min(prefix, 96)) ? 96 + 8 : 16;
+  const groups = groupsOf(address);
+  const translated = [MAPPED, NAT64, SIX_TO_FOUR].find((network) =>
+    isSame(groups, network.groups, Math.min(Math.max(prefix, 16), network.bits)),
+  );
+  return translated === undefined ? 16 : translated.bits + 8;
 }
 
 /** Whether the first bits of two addresses are the same. */
@@ -134,9 +149,11 @@ function family(address: string): "ipv4" | "ipv6" {
 function network(address: string): string {
   if (family(address) === "ipv4") return address;
   const groups = groupsOf(address);
-  if (/^(0,){5}65535,/.test(groups.join())) {
-    const mapped = groups.slice(6);
-    return mapped.flatMap((group) => [group >> 8, group & 255]).join(".");
+  if ([MAPPED, NAT64].some((network) => isSame(groups, network.groups, network.bits))) {
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 255])
+      .join(".");
   }
   const first = groups.slice(0, 4).map((group) => group.toString(16));
   return `${first.join(":")}::/64`;

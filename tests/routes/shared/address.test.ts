@@ -62,6 +62,10 @@ describe("E10: whose request it is", () => {
     ["::192.0.2.1", "0:0:0:0::/64"],
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
     ["::ffff:192.0.2.1%eth0", "192.0.2.1"],
+    ["64:ff9b::192.0.2.1", "192.0.2.1"],
+    ["0064:FF9B:0::c000:0201", "192.0.2.1"],
+    ["64:ff9b:0:0:0:1:c000:201", "64:ff9b:0:0::/64"],
+    ["64:ff9b:1::192.0.2.1", "64:ff9b:1:0::/64"],
   ])("%s counts as %s", (address, expected) => {
     expect(clientAddress(address, null, none)).toBe(expected);
     expect(clientAddress("10.0.0.1", address, proxies)).toBe(expected);
@@ -227,6 +231,13 @@ describe("TRUSTED_PROXIES", () => {
     ["::/80", 104],
     ["::ffff:a00:0/103", 104],
     ["::FFFF:10.0.0.0/97", 104],
+    ["64:ff9b::/96", 104],
+    ["64:ff9b::/32", 104],
+    ["64::/16", 104],
+    ["64:ff9b::10.0.0.0/103", 104],
+    ["2002::/16", 24],
+    ["2002:a00::/23", 24],
+    ["2002::/3", 24],
   ])("%s is a network with clients in it: it must be at least a /%d", (entry, least) => {
     expect(() => parseTrustedProxies(`192.0.2.1, ${entry}`)).toThrow(
       `Cannot use TRUSTED_PROXIES: ${JSON.stringify(entry)} is too large, it must be at least a /${least}`,
@@ -238,6 +249,9 @@ describe("TRUSTED_PROXIES", () => {
     ["::ffff:10.0.0.0/104", "10.255.0.1", "11.0.0.1"],
     ["::ffff:10.0.0.1/128", "10.0.0.1", "10.0.0.2"],
     ["2001::/16", "2001:db8::1", "2002::1"],
+    ["2002:a00::/24", "2002:aff::1", "2002:b00::1"],
+    ["64:ff9b::10.0.0.0/104", "64:ff9b::10.255.0.1", "64:ff9b::11.0.0.1"],
+    ["64:ff9c::/32", "64:ff9c::1", "64:ff9b::10.0.0.1"],
     ["::1/128", "::1", "::2"],
     ["::1:0:0/96", "::1:0:1", "::2:0:1"],
     ["::fffe:0:0/96", "::fffe:10.0.0.1", "10.0.0.1"],
