@@ -1,18 +1,12 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
 import { html, type Html, NO_HTML, page, seeOther } from "./shared/html.ts";
+import { INVISIBLE } from "./shared/invisible.ts";
 
 /** What a form may have, in bytes. */
 export const BODY_LIMIT: number = 16 * 1024;
 const FIELD_LIMIT = 16;
 const NAME_LIMIT = 100;
-
-/**
- * What is not shown, or shown as if it were not there, so that one name would look like another:
- * controls, format characters, what is ignored by default (tags, variation selectors, fillers), line
- * separators, blank symbols, what has no meaning yet, and what was not UTF-8.
- */
-const UNFIT = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u{2800}\u{1D159}\u{FFFD}]/u;
 
 /** A name has one of these: marks and white space alone are not seen. */
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u;
@@ -71,7 +65,8 @@ function checkName(typed: string): Read {
   if (username.length > NAME_LIMIT) {
     return { status: 400, problem: `Please take a username of at most ${NAME_LIMIT} characters.` };
   }
-  return UNFIT.test(username) || !VISIBLE.test(username)
+  // U+FFFD stands for what was not UTF-8.
+  return INVISIBLE.test(username) || username.includes("\u{FFFD}") || !VISIBLE.test(username)
     ? { status: 400, problem: "Please take a username without invisible characters." }
     : { username };
 }

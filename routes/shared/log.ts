@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { MaybePromise } from "../../session/mod.ts";
+import { INVISIBLE } from "./invisible.ts";
 
 /** What an event tells beside its name. */
 export type Fields = Readonly<Record<string, string | number>>;
@@ -72,7 +73,7 @@ export function errorFields(error: unknown): Fields {
  * What a terminal takes for the end of a line or for a command, and what it does not show, or shows
  * as a plain space: two names that differ must not look alike.
  */
-const UNFIT = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u{2800}\u{1D159}]|(?! )\p{Zs}/gu;
+const UNFIT = new RegExp(`${INVISIBLE.source}|(?! )\\p{Zs}`, "gu");
 
 /** The character as a JSON escape: two of them where it takes two code units. */
 function escape(character: string): string {

@@ -57,11 +57,11 @@ describe("E6: the form says what is wrong, and signs nobody in", () => {
     "\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069",
   );
   // Nothing to be seen: spaces without width, fillers, joiners, a soft hyphen, tags, selectors,
-  // blank symbols, private and unassigned characters.
+  // blank symbols and letters, marks without a shape, private and unassigned characters.
   const invisible = Array.from(
     "\u00AD\u034F\u115F\u1160\u17B4\u180B\u180E\u200B\u200C\u200D\u2060\u2064\u206A\u2800\u3164" +
       "\uFE00\uFE0F\uFEFF\uFFA0\uFFF9\uE000\uFFFE\u{110BD}\u{1BCA0}\u{1D159}\u{1D173}\u{E0001}\u{E0061}" +
-      "\u{E0100}\u{F0000}\u{10FFFF}",
+      "\u{E0100}\u{F0000}\u{10FFFF}\u2D7F\u{1107F}\u{13440}\u{13441}\u{13442}\u{16FE4}",
   );
   const unfit = [...controls, ...separators, ...marks, ...invisible];
   test.each(unfit.map((character) => [encodeURIComponent(character), character] as const))(
@@ -72,7 +72,7 @@ describe("E6: the form says what is wrong, and signs nobody in", () => {
     },
   );
 
-  test.each(["\u3164", "\u2800\u2800", "\u0301", "\u0301 \u0302", "\u20DD"])(
+  test.each(["\u3164", "\u2800\u2800", "\u{13441}", "\u0301", "\u0301 \u0302", "\u20DD"])(
     "a name of %p alone is 400",
     async (name) => {
       const browser = new Browser(testApp().send);
