@@ -60,7 +60,8 @@ export interface Client<Data extends object = Record<string, unknown>> {
   cookie(name: string): JarCookie | undefined;
   /**
    * Takes a `Set-Cookie` line as if `url` had sent it: what a browser would refuse is ignored.
-   * `url` may be a path; `/` by default.
+   * `url` may be a path; `/` by default. Throws `TypeError` for a character above U+00FF, which is no
+   * byte of a header.
    */
   setCookie(line: string, url?: string | URL): void;
   /** Forgets every cookie. */
@@ -162,7 +163,15 @@ export function createClient<Data extends object = Record<string, unknown>>(
     },
     cookies: () => jar.cookies(),
     cookie: (name) => jar.cookies().find((cookie) => cookie.name === name),
-    setCookie: (line, from = "/") => jar.store(line, new URL(from, origin)),
+    setCookie: (line, from = "/") => {
+      if (/[^\0-\xFF]/.test(line)) {
+        throw new TypeError(
+          `Cannot set the cookie: a header has bytes alone, got ${JSON.stringify(line)}. ` +
+            "Encode its value, with encodeURIComponent for one",
+        );
+      }
+      jar.store(line, new URL(from, origin));
+    },
     clear: () => jar.clear(),
   } satisfies Client<Data>);
 }

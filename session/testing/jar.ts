@@ -39,7 +39,13 @@ const CONTROL = /[^\t\x20-\x7E\x80-\uFFFF]/;
 /** §4.1.3, and the younger `__Http-` and `__Host-Http-`, which ask for `HttpOnly` as well. */
 const PREFIX = /^__(?:host-http|host|http|secure)-/i;
 
-/** An empty jar. `now` is the clock, in milliseconds. */
+/**
+ * An empty jar. `now` is the clock, in milliseconds.
+ *
+ * It does as Chromium does, except where that differs from RFC 6265bis on when a cookie ends: some
+ * texts are a date for one and not for the other (§5.1.1), and where the last `Max-Age` or `Expires`
+ * is invalid, the one before it counts (§5.6), while Chromium then ignores them all.
+ */
 export function createJar(now: () => number): Jar {
   // A Map keeps the place of a key that is set again, as a cookie keeps its creation time.
   const jar = new Map<string, JarCookie>();
@@ -56,8 +62,8 @@ export function createJar(now: () => number): Jar {
     const present = cookies();
     if (cookie === undefined) return;
     if (!isTrustworthy(url) && present.some((other) => isOverlaid(other, cookie))) return;
-    const { name, domain, isHostOnly, path } = cookie;
-    jar.set(JSON.stringify([name, domain, isHostOnly, path]), cookie);
+    const { name, domain, isHostOnly, path, partitioned } = cookie;
+    jar.set(JSON.stringify([name, domain, isHostOnly, path, partitioned]), cookie);
   }
 
   function header(url: URL): string {
@@ -142,7 +148,7 @@ function readSetCookie(line: string, url: URL, now: number): JarCookie | undefin
   };
   const needsSecure = cookie.partitioned || cookie.sameSite?.toLowerCase() === "none";
   const isKept = cookie.secure ? isTrustworthy(url) : !needsSecure;
-  return isKept && keepsPrefix(cookie, attributes.has("path")) ? cookie : undefined;
+  return isKept && keepsPrefix(cookie, path) ? cookie : undefined;
 }
 
 /** By name in lower case: the last one of a name that is valid counts. */
@@ -178,6 +184,7 @@ function readDomain(
   attribute: string | undefined,
   host: string,
 ): Pick<JarCookie, "domain" | "isHostOnly"> | undefined {
+  if (attribute === ".") return undefined;
   const domain = (attribute ?? "").replace(/^\./, "").toLowerCase();
   const isSuffix = !domain.includes(".");
   if (domain === "" || (isSuffix && domain === host)) return { domain: host, isHostOnly: true };
@@ -227,12 +234,15 @@ function readDate(text: string): number | undefined {
   return isInRange && new Date(time).getUTCDate() === day ? time : undefined;
 }
 
-/** Whether the cookie keeps what its name's prefix promises (§5.4); without a name, its value's. */
-function keepsPrefix(cookie: JarCookie, hasPath: boolean): boolean {
-  const { name, value, secure, httpOnly, isHostOnly, path } = cookie;
+/**
+ * Whether the cookie keeps what its name's prefix promises (§5.4); without a name, its value's. The
+ * path is that of the attribute.
+ */
+function keepsPrefix(cookie: JarCookie, path: string): boolean {
+  const { name, value, secure, httpOnly, isHostOnly } = cookie;
   if (name === "") return !PREFIX.test(value);
   const prefix = PREFIX.exec(name)?.[0].toLowerCase();
   if (prefix === undefined) return true;
-  const isHost = !prefix.startsWith("__host-") || (isHostOnly && hasPath && path === "/");
+  const isHost = !prefix.startsWith("__host-") || (isHostOnly && path === "/");
   return secure && isHost && (!prefix.endsWith("http-") || httpOnly);
 }

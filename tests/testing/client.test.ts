@@ -237,6 +237,25 @@ describe("the jar", () => {
     expect(client.cookies()).toEqual([]);
   });
 
+  test("a line of a header is taken as its bytes", async () => {
+    const { handler, header } = site({});
+    const client = createClient(handler);
+    client.setCookie("a=\u00E6\u0097\u00A5\u00FF");
+    await client.get("/");
+    expect(header("cookie")).toBe("a=\u00E6\u0097\u00A5\u00FF");
+  });
+
+  test.each(["a=日", "日=a", "a=b; Path=/日", "a=b\u0100", "a=🔑"])(
+    "%p is no line of a header",
+    (line) => {
+      const client = createClient(() => new Response());
+      const set = (): void => client.setCookie(line);
+      expect(set).toThrow(TypeError);
+      expect(set).toThrow(/^Cannot set the cookie: a header has bytes alone, .*encodeURIComponent/);
+      expect(client.cookies()).toEqual([]);
+    },
+  );
+
   test("the clock is Date.now unless given", () => {
     const client = createClient(() => new Response());
     client.setCookie("a=1; Expires=Mon, 01 Jan 2024 00:00:00 GMT");

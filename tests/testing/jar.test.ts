@@ -108,6 +108,8 @@ describe("hosts (§5.1.3, §5.7)", () => {
     ["a=b; Domain=other.com", app, "https://other.com/", false],
     ["a=b; Domain=com", app, app, false],
     ["a=b; Domain=", app, app, true],
+    ["a=b; Domain=.", app, app, false],
+    ["a=b; Domain=example.com; Domain=.", app, app, false],
     ["a=b; Domain=", app, "https://x.app.example.com/", false],
     ["a=b; Domain=other.com; Domain=example.com", app, "https://example.com/", true],
     ["a=b; Domain=localhost", "https://localhost/", "https://localhost/", true],
@@ -203,6 +205,8 @@ describe("prefixes (§4.1.3)", () => {
     ["__Host-a=b; Secure; Path=/", true],
     ["__Host-a=b; Path=/", false],
     ["__Host-a=b; Secure", false],
+    ["__Host-a=b; Secure; Path=x; Path=/", true],
+    ["__Host-a=b; Secure; Path=/; Path=x", false],
     ["__Host-a=b; Secure; Path=/a", false],
     ["__Host-a=b; Secure; Path=/; Domain=example.com", false],
     ["__hOST-a=b; Secure; Path=/a", false],
@@ -218,9 +222,12 @@ describe("prefixes (§4.1.3)", () => {
     expect(jarOf([line]).cookies()).toHaveLength(isKept ? 1 : 0);
   });
 
-  test("__Host- asks for the attribute Path, not just for the path", () => {
-    expect(jarOf(["__Host-a=b; Secure"], "https://example.com/").cookies()).toEqual([]);
-  });
+  test.each(["", "; Path", "; Path=", "; Path=x"])(
+    "__Host- asks for the attribute Path, not just for the path: Secure%s",
+    (path) => {
+      expect(jarOf([`__Host-a=b; Secure${path}`], "https://example.com/").cookies()).toEqual([]);
+    },
+  );
 });
 
 describe("expiry (§5.5, §5.7)", () => {
@@ -292,6 +299,9 @@ describe("several cookies (§5.7, §5.8.3)", () => {
     ["one for each path", ["a=1; Path=/", "a=2; Path=/a"], "a=2; a=1"],
     ["one for each domain", ["a=1; Domain=example.com", "a=2; Domain=app.example.com"], "a=1; a=2"],
     ["the host's beside the domain's", ["a=1", "a=2; Domain=app.example.com"], "a=1; a=2"],
+    ["one that is partitioned", ["a=1", "a=2; Secure; Partitioned"], "a=1; a=2"],
+    ["one that is not", ["a=1; Secure; Partitioned", "a=2"], "a=1; a=2"],
+    ["deleting asks for Partitioned", ["a=1; Secure; Partitioned", "a=; Max-Age=0"], "a=1"],
     ["deleting asks for the path", ["a=1; Path=/", "a=; Path=/a; Max-Age=0"], "a=1"],
     ["deleting asks for the domain", ["a=1; Domain=example.com", "a=; Max-Age=0"], "a=1"],
   ])("%s", (_, lines, header) => {
