@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createSessions } from "../../session/mod.ts";
 import { KEY } from "../support/app.ts";
 import { errorOf, untyped } from "../support/errors.ts";
@@ -10,16 +10,26 @@ import { SECRET } from "../support/secrets.ts";
 
 /** A block of TypeScript, and where it begins. */
 interface Block {
+  readonly file: string;
   readonly line: number;
   readonly code: string;
 }
 
-const readme = await Bun.file(join(ROOT, "README.md")).text();
-const blocks = blocksOf(readme);
+const [readme, api, operations] = await Promise.all(
+  ["README.md", "docs/api.md", "docs/operations.md"].map(async (file) => textOf(file)),
+);
+const files = ["README.md", "docs/api.md", "docs/testing.md", "docs/flask.md"];
+const blocks = (await Promise.all(files.map(blocksOf))).flat();
+
+function textOf(file: string): Promise<string> {
+  return Bun.file(join(ROOT, file)).text();
+}
 
 /** The blocks that are marked as `ts`. Each runs on its own. */
-function blocksOf(text: string): Block[] {
+async function blocksOf(file: string): Promise<Block[]> {
+  const text = await textOf(file);
   return Array.from(text.matchAll(/^```ts\n(.*?)^```$/gms), ({ index, 1: code = "" }) => ({
+    file,
     line: text.slice(0, index).split("\n").length + 1,
     code,
   }));
@@ -30,9 +40,10 @@ function expectedOf({ code }: Block): string[] {
   return Array.from(code.matchAll(/\/\/ prints: (.*)$/gm), ([, output = ""]) => output);
 }
 
-describe("the README's blocks", () => {
+describe("the blocks of the documentation", () => {
   let directory = "";
-  const fileOf = ({ line }: Block): string => join(directory, `line-${line}.ts`);
+  const fileOf = ({ file, line }: Block): string =>
+    join(directory, `${basename(file, ".md")}-${line}.ts`);
 
   beforeAll(async () => {
     // Within the project, so that "madeleine" is the package itself.
@@ -48,7 +59,7 @@ describe("the README's blocks", () => {
   afterAll(() => rmSync(join(ROOT, "tests/tmp"), { recursive: true, force: true }));
 
   test("are there", () => {
-    expect(blocks.length).toBeGreaterThan(2);
+    expect(files.filter((file) => !blocks.some((block) => block.file === file))).toEqual([]);
   });
 
   test("pass the compiler", async () => {
@@ -58,9 +69,9 @@ describe("the README's blocks", () => {
     expect(await program.end()).toEqual({ code: 0, output: [], errors: [] });
   });
 
-  test.each(blocks.map((block) => [block.line, block] as const))(
-    "the one at line %d runs, and prints what it says",
-    async (_line, block) => {
+  test.each(blocks.map((block) => [block.file, block.line, block] as const))(
+    "the one of %s at line %d runs, and prints what it says",
+    async (_file, _line, block) => {
       const preload = join(ROOT, "tests/fixtures/readme_preload.ts");
       const environment = { SECRET_KEY: KEY, FLASK_SECRET_KEY: "dev", PORT: "0" };
       const command = [process.execPath, "--preload", preload, fileOf(block)];
@@ -71,8 +82,8 @@ describe("the README's blocks", () => {
 });
 
 /** The names in the first column of the table with that heading: `get` of "`get(key)`". */
-function namesUnder(heading: string): string[] {
-  const table = new RegExp(`^\\| ${heading} .*\\n\\|.*\\n((?:\\|.*\\n)+)`, "m").exec(readme);
+function namesUnder(heading: string, text = ""): string[] {
+  const table = new RegExp(`^\\| ${heading} .*\\n\\|.*\\n((?:\\|.*\\n)+)`, "m").exec(text);
   const cells = Array.from((table?.[1] ?? "").matchAll(/^\|([^|]*)\|/gm), ([, cell = ""]) => cell);
   return cells.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)/g), ([, name = ""]) => name));
 }
@@ -85,7 +96,7 @@ async function sourceOf(file: string): Promise<string> {
   return Bun.file(join(ROOT, "session", file)).text();
 }
 
-describe("the README's tables are whole", () => {
+describe("the tables are whole", () => {
   const sessions = createSessions({ secretKey: SECRET });
 
   test("the members of a session", async () => {
@@ -93,30 +104,32 @@ describe("the README's tables are whole", () => {
     const readonly = Reflect.getPrototypeOf(await sessions.read(requestWith()));
     const members = [session, readonly].flatMap((of) => Object.getOwnPropertyNames(of ?? {}));
     const expected = members.filter((name) => name !== "constructor");
-    expect(sorted(namesUnder("member"))).toEqual(sorted(expected));
+    expect(sorted(namesUnder("member", api))).toEqual(sorted(expected));
   });
 
   test("what createSessions gives", () => {
-    expect(sorted(namesUnder("function"))).toEqual(sorted(Object.keys(sessions)));
+    expect(sorted(namesUnder("function", api))).toEqual(sorted(Object.keys(sessions)));
   });
 
   test("the options, as an error lists them", async () => {
     const error = await errorOf(() => createSessions(untyped({ secretKey: SECRET, no: 1 })));
     const [, list = ""] = /only (.*)$/.exec(String(error)) ?? [];
-    expect(sorted(namesUnder("option"))).toEqual(sorted(list.split(", ")));
+    expect(sorted(namesUnder("option", api))).toEqual(sorted(list.split(", ")));
   });
 
   test("the cookie's attributes", async () => {
     const source = await sourceOf("cookie/attributes.ts");
     const [, members = ""] = /interface CookieOptions \{(.*?)^\}/ms.exec(source) ?? [];
     const names = Array.from(members.matchAll(/readonly (\w+)\?:/g), ([, name = ""]) => name);
-    expect(sorted(namesUnder("attribute"))).toEqual(sorted(names));
+    for (const text of [readme, api]) {
+      expect(sorted(namesUnder("attribute", text))).toEqual(sorted(names));
+    }
   });
 
   test("the types of events", async () => {
     const source = await sourceOf("events.ts");
     const types = Array.from(source.matchAll(/readonly type: "([^"]+)"/g), ([, type = ""]) => type);
-    const [list = ""] = /^The event types are .*?\. /ms.exec(readme) ?? [];
+    const [list = ""] = /^The event types are .*?\. /ms.exec(api ?? "") ?? [];
     const named = Array.from(list.matchAll(/`([a-z-]+)`/g), ([, type = ""]) => type);
     expect(sorted(named)).toEqual(sorted(types));
   });
@@ -127,6 +140,6 @@ describe("the README's tables are whole", () => {
     const lines = output.join("\n").matchAll(/^ {2}([A-Z_]+(?:, [A-Z_]+)*)/gm);
     const names = Array.from(lines, ([, names = ""]) => names.split(", ")).flat();
     expect(names).toContain("SECRET_KEY");
-    expect(sorted(namesUnder("variable"))).toEqual(sorted(names));
+    expect(sorted(namesUnder("variable", operations))).toEqual(sorted(names));
   });
 });
