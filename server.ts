@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import manifest from "./package.json" with { type: "json" };
 import { BODY_LIMIT } from "./routes/login.ts";
 import { type App, createApp, PATHS } from "./routes/mod.ts";
+import { chain } from "./routes/shared/chain.ts";
 import {
   checkKey,
   type Configuration,
@@ -172,11 +173,11 @@ export async function start(
   const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
   const app = createApp({ ...configuration, secretKey, store, log, isReady });
   const server = listen(configuration, idleTimeout, {
-    async fetch(request, server) {
-      const response = await app.fetch(request, server);
-      if (isStopping) response.headers.set("connection", "close");
-      return response;
-    },
+    fetch: (request, server) =>
+      chain(app.fetch(request, server), (response) => {
+        if (isStopping) response.headers.set("connection", "close");
+        return response;
+      }),
     error: app.error,
   });
   if (publicOrigin === undefined && !isLoopback(host)) {

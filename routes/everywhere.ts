@@ -1,12 +1,11 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
-import { seeOther } from "./shared/html.ts";
 
 /** Logs the user out everywhere: on this browser and on every other. */
 export async function POST(
   _request: Request,
   session: Session<Data>,
-  { sessions, paths, note }: Context,
+  { sessions, answers, note }: Context,
 ): Promise<Response> {
   const { subject } = session;
   if (subject !== undefined) {
@@ -14,5 +13,5 @@ export async function POST(
     session.destroy();
     note("logout-everywhere", { user: subject });
   }
-  return seeOther(paths.start);
+  return answers.toStart();
 }

@@ -1,8 +1,8 @@
-import { text } from "./shared/html.ts";
+import type { Context } from "./shared/types.ts";
 
 export const session = "none";
 
 /** Answers as long as the process lives: a supervisor restarts it where this fails. */
-export function GET(): Response {
-  return text(200, "ok");
+export function GET(_request: Request, { answers }: Context): Response {
+  return answers.text(200, "ok");
 }

@@ -1,11 +1,16 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data, Paths } from "./shared/types.ts";
-import { type Html, html, page } from "./shared/html.ts";
+import { type Html, html } from "./shared/html.ts";
 
 /** Greets, or asks to log in. */
-export function GET(_request: Request, session: Session<Data>, { paths }: Context): Response {
+export function GET(
+  _request: Request,
+  session: Session<Data>,
+  { paths, answers }: Context,
+): Response {
   const username = session.get("username");
-  return page("Madeleine", username === undefined ? visitor(paths) : member(username, paths));
+  const body = username === undefined ? visitor(paths) : member(username, paths);
+  return answers.page("Madeleine", body);
 }
 
 function visitor({ login }: Paths): Html {

@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
-import { html, type Html, NO_HTML, page, seeOther } from "./shared/html.ts";
+import { html, type Html, NO_HTML } from "./shared/html.ts";
 import { INVISIBLE } from "./shared/invisible.ts";
 
 /** What a form may have, in bytes. */
@@ -30,7 +30,7 @@ export async function POST(
   session.signIn(username);
   session.set("username", username);
   context.note("login", { user: username }, "done");
-  return seeOther(context.paths.start);
+  return context.answers.toStart();
 }
 
 type Read =
@@ -75,7 +75,7 @@ function problem(text: string): Html {
   return html`<p class="problem" role="alert" id="problem">${text}</p> `;
 }
 
-function form({ paths }: Context, status: number, message: Html): Response {
+function form({ paths, answers }: Context, status: number, message: Html): Response {
   const body = html`${message}
     <form method="post" action="${paths.login}">
       <label for="username">Username</label>
@@ -90,5 +90,5 @@ function form({ paths }: Context, status: number, message: Html): Response {
       />
       <button>Login</button>
     </form>`;
-  return page("Login", body, { status });
+  return answers.page("Login", body, status);
 }

@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
-import { html, page, seeOther } from "./shared/html.ts";
+import { html } from "./shared/html.ts";
 
 /**
  * Logs out as in the Flask tutorial, where the user followed a link of our own page. Anything else
@@ -15,12 +15,12 @@ export function GET(request: Request, session: Session<Data>, context: Context):
 export function POST(
   _request: Request,
   session: Session<Data>,
-  { paths, note }: Context,
+  { answers, note }: Context,
 ): Response {
   const username = session.pop("username");
   session.destroy();
   if (username !== undefined) note("logout", { user: username }, "done");
-  return seeOther(paths.start);
+  return answers.toStart();
 }
 
 const PREFETCHES = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
@@ -44,10 +44,10 @@ function isOwn(referrer: string, host: string | null, publicOrigin: string | und
   return publicOrigin === undefined ? url.host === host : url.origin === publicOrigin;
 }
 
-function confirm({ paths }: Context): Response {
+function confirm({ paths, answers }: Context): Response {
   const body = html`<form method="post" action="${paths.logout}">
     <p>Do you want to log out?</p>
     <button>Log out</button>
   </form>`;
-  return page("Log out", body);
+  return answers.page("Log out", body);
 }

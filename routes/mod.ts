@@ -6,11 +6,12 @@ import {
 } from "../session/mod.ts";
 import { checkOrigin } from "../session/origin.ts";
 import { clientAddress, networksOf, type TrustedProxies } from "./shared/address.ts";
-import type { Context, Data, Paths, Route, RouteModule } from "./shared/types.ts";
+import type { Context, Data, Paths, PlainRoute, Route, RouteModule } from "./shared/types.ts";
 import * as everywhere from "./everywhere.ts";
 import * as healthz from "./healthz.ts";
+import { createAnswers, type Problem } from "./shared/answers.ts";
+import { chain } from "./shared/chain.ts";
 import { checkHost } from "./shared/host.ts";
-import { type Problem, problemPage, SECURITY_HEADERS } from "./shared/html.ts";
 import * as index from "./index.ts";
 import { createLimit } from "./shared/limit.ts";
 import { errorFields, type Log } from "./shared/log.ts";
@@ -28,14 +29,10 @@ export const PATHS: Paths = {
   readyz: "/readyz",
 };
 
-/** A path's answers. */
-interface Row {
-  readonly GET: Answer | undefined;
-  readonly POST: Answer | undefined;
-  readonly isLimited: boolean;
-}
+type Answer = (request: Request, peers: Peers) => MaybePromise<Response>;
 
-type Answer = (request: Request) => MaybePromise<Response>;
+/** A path's answers by method, in the order of `Allow`. */
+type Row = ReadonlyMap<string, Answer>;
 
 /** What the application is made of. */
 export interface AppOptions {
@@ -68,7 +65,7 @@ export interface Peers {
 /** The whole application. */
 export interface App {
   /** Answers a request, with a page that says nothing about us where that fails. */
-  readonly fetch: (request: Request, peers: Peers) => Promise<Response>;
+  readonly fetch: (request: Request, peers: Peers) => MaybePromise<Response>;
   /** That page, for what goes wrong outside of `fetch`. The reason is left to the log. */
   readonly error: (error: unknown) => Response;
 }
@@ -90,7 +87,15 @@ export function createApp(options: AppOptions): App {
   });
   const attempts = createLimit({ rate: options.loginRate });
   const origins = publicOrigin === undefined ? {} : { publicOrigin };
-  const context: Context = { paths: PATHS, sessions, publicOrigin, isReady, note: log.note };
+  const answers = createAnswers(PATHS.start, isSecure);
+  const context: Context = {
+    paths: PATHS,
+    answers,
+    sessions,
+    publicOrigin,
+    isReady,
+    note: log.note,
+  };
   const table: ReadonlyMap<string, Row> = new Map([
     [PATHS.start, rowOf(index)],
     [PATHS.login, rowOf(login)],
@@ -99,25 +104,46 @@ export function createApp(options: AppOptions): App {
     [PATHS.healthz, rowOf(healthz)],
     [PATHS.readyz, rowOf(readyz)],
   ]);
-  const headers = isSecure
-    ? { ...SECURITY_HEADERS, "strict-transport-security": "max-age=31536000" }
-    : SECURITY_HEADERS;
 
   function rowOf(module: RouteModule): Row {
-    if (module.session === "none") {
-      return { GET: (request) => module.GET(request, context), POST: undefined, isLimited: false };
-    }
+    const row = new Map<string, Answer>();
+    if (module.session === "none") return addGet(row, withoutSession(module.GET));
     const { GET, POST, isLimited = false } = module;
-    return { GET: GET && withSession(GET), POST: POST && withSession(POST), isLimited };
+    if (GET !== undefined) addGet(row, withSession(GET));
+    if (POST === undefined) return row;
+    const take = withSession(POST);
+    return row.set("POST", isLimited && options.loginRate > 0 ? withLimit(take) : take);
+  }
+
+  function withoutSession(route: PlainRoute): Answer {
+    return (request) => route(request, context);
   }
 
   function withSession(route: Route): Answer {
     const handle = sessions.handler((request, session) => route(request, session, context));
-    return async (request) => {
-      const response = await handle(request);
-      if (response.status === 503) log.note("unavailable");
-      return response;
+    return (request) => chain(handle(request), checkAvailable);
+  }
+
+  /** The library's answer where the store fails has none of our headers. */
+  function checkAvailable(response: Response): Response {
+    if (response.status !== 503) return response;
+    log.note("unavailable");
+    return answers.complete(response);
+  }
+
+  function withLimit(answer: Answer): Answer {
+    return (request, peers) => {
+      const seconds = attempts.take(networksOf(addressOf(request, peers)));
+      return seconds > 0 ? tooMany(seconds) : answer(request, peers);
     };
+  }
+
+  function tooMany(seconds: number): Response {
+    log.note("limited");
+    const advice = `Please wait ${seconds} seconds and try again.`;
+    const response = answers.problem({ status: 429, title: "Too many attempts", advice });
+    response.headers.set("retry-after", `${seconds}`);
+    return response;
   }
 
   function tell(event: SessionEvent): void {
@@ -129,72 +155,65 @@ export function createApp(options: AppOptions): App {
     log.note(type, { session: shortHash(id), ...rest });
   }
 
-  function addressOf(request: Request, peer: string): string {
+  function addressOf(request: Request, peers: Peers): string {
+    const peer = peers.requestIP(request)?.address ?? UNKNOWN;
     return clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies);
   }
 
-  /** What stands before every page, each once: the check of its host, its origin and the limit. */
-  function answer(request: Request, peer: string): MaybePromise<Response> {
+  /** What stands before every page, each once: the check of its host and of its origin. */
+  function answer(request: Request, peers: Peers): MaybePromise<Response> {
     const noHost = checkHost(request);
     if (noHost !== null) {
       log.note("refused-host", { reason: noHost });
-      return problem(NO_HOST);
+      return answers.problem(NO_HOST);
     }
     const row = table.get(pathOf(request.url));
-    if (row === undefined) return problem(NO_PAGE);
-    const route = routeOf(row, request.method);
-    if (route === undefined) return problem(NO_METHOD, { allow: allowedBy(row) });
+    if (row === undefined) return answers.problem(NO_PAGE);
+    const route = row.get(request.method);
+    if (route === undefined) return noMethod(row);
     const refusal = checkOrigin(request, origins);
     if (refusal !== null) {
       log.note("refused-origin", { reason: refusal });
-      return problem(OTHER_SITE);
+      return answers.problem(OTHER_SITE);
     }
-    const seconds = row.isLimited ? secondsToWait(request, peer) : 0;
-    return seconds > 0 ? tooMany(seconds) : route(request);
+    return route(request, peers);
   }
 
-  function secondsToWait(request: Request, peer: string): number {
-    return request.method === "POST" ? attempts.take(networksOf(addressOf(request, peer))) : 0;
+  function noMethod(row: Row): Response {
+    const response = answers.problem(NO_METHOD);
+    response.headers.set("allow", [...row.keys()].join(", "));
+    return response;
   }
 
-  function tooMany(seconds: number): Response {
-    log.note("limited");
-    const advice = `Please wait ${seconds} seconds and try again.`;
-    const tooMany = { status: 429, title: "Too many attempts", advice };
-    return problem(tooMany, { "retry-after": `${seconds}` });
-  }
-
-  async function answerAlways(request: Request, peer: string): Promise<Response> {
+  function answerAlways(request: Request, peers: Peers): MaybePromise<Response> {
+    const fail = (error: unknown): Response =>
+      isAbort(request, error) ? new Response(null, { status: 499 }) : answerError(error);
     try {
-      return await answer(request, peer);
+      const response = answer(request, peers);
+      return response instanceof Promise ? response.catch(fail) : response;
     } catch (error) {
-      return isAbort(request, error) ? new Response(null, { status: 499 }) : answerError(error);
+      return fail(error);
     }
   }
 
   function answerError(error: unknown): Response {
     log.note("error", errorFields(error));
-    return problem(ERROR);
-  }
-
-  function withHeaders(response: Response): Response {
-    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
-    return response;
+    return answers.problem(ERROR);
   }
 
   return {
-    async fetch(request, peers) {
-      // Asked once and first of all: of a connection that is reset nothing is known any more.
-      const peer = peers.requestIP(request)?.address ?? UNKNOWN;
-      return withHeaders(
-        await log.request(
-          () => answerAlways(request, peer),
-          () => ({ address: addressOf(request, peer) }),
-        ),
-      );
-    },
-    error: (error) => withHeaders(answerError(error)),
+    fetch: (request, peers) =>
+      log.request(
+        () => answerAlways(request, peers),
+        () => ({ address: addressOf(request, peers) }),
+      ),
+    error: answerError,
   };
+}
+
+/** HEAD is answered by GET: Bun leaves the body out. */
+function addGet(row: Map<string, Answer>, answer: Answer): Row {
+  return row.set("GET", answer).set("HEAD", answer);
 }
 
 /** A peer that is nobody's address, so it is never trusted, and all such requests count as one. */
@@ -218,19 +237,6 @@ function pathOf(url: string): string {
   const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const end = url.slice(start).search(/[?#]/);
   return end === -1 ? url.slice(start) : url.slice(start, start + end);
-}
-
-function routeOf({ GET, POST }: Row, method: string): Answer | undefined {
-  if (method === "GET" || method === "HEAD") return GET;
-  return method === "POST" ? POST : undefined;
-}
-
-function allowedBy({ GET, POST }: Row): string {
-  return [...(GET ? ["GET", "HEAD"] : []), ...(POST ? ["POST"] : [])].join(", ");
-}
-
-function problem(problem: Problem, headers?: Readonly<Record<string, string>>): Response {
-  return problemPage(problem, PATHS.start, headers);
 }
 
 const NO_HOST: Problem = {

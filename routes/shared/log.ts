@@ -12,11 +12,14 @@ export interface Log {
    * `done`, only where the request's answer is not a 5xx: what it did was committed.
    */
   readonly note: (event: string, fields?: Fields, when?: "always" | "done") => void;
-  /** Answers a request, and writes the line of what was noted meanwhile, with these fields. */
+  /**
+   * Answers a request, and writes the line of what was noted meanwhile, with these fields. They are
+   * asked for before the answer is waited for: of a connection that is reset nothing is known.
+   */
   readonly request: (
     answer: () => MaybePromise<Response>,
     fields: () => Fields,
-  ) => Promise<Response>;
+  ) => MaybePromise<Response>;
 }
 
 interface Note {
@@ -40,23 +43,43 @@ export function createLog(format: "text" | "json", write: (line: string) => void
     write(toLine(notes, fields).replaceAll(UNFIT, escape));
   }
 
+  function finish(notes: Notes, status: number, fields: () => Fields): void {
+    notes.isWritten = true;
+    const list = notes.list.filter(({ when }) => status < 500 || when === "always");
+    if (list.length > 0) put(list, fields());
+  }
+
+  async function finishLate(
+    notes: Notes,
+    answer: Promise<Response>,
+    fields: Fields,
+  ): Promise<Response> {
+    let status = 500;
+    try {
+      const response = await answer;
+      ({ status } = response);
+      return response;
+    } finally {
+      finish(notes, status, () => fields);
+    }
+  }
+
   return {
     note(event, fields = {}, when = "always") {
       const notes = present.getStore();
       if (notes === undefined || notes.isWritten) put([{ event, fields, when }], {});
       else notes.list.push({ event, fields, when });
     },
-    async request(answer, fields) {
+    request(answer, fields) {
       const notes: Notes = { list: [], isWritten: false };
-      let isDone = false;
       try {
-        const response = await present.run(notes, answer);
-        isDone = response.status < 500;
+        const response = present.run(notes, answer);
+        if (response instanceof Promise) return finishLate(notes, response, fields());
+        finish(notes, response.status, fields);
         return response;
-      } finally {
-        notes.isWritten = true;
-        const list = notes.list.filter(({ when }) => isDone || when === "always");
-        if (list.length > 0) put(list, fields());
+      } catch (error) {
+        finish(notes, 500, fields);
+        throw error;
       }
     },
   };

@@ -1,4 +1,5 @@
 import type { MaybePromise, Session, Sessions } from "../../session/mod.ts";
+import type { Answers } from "./answers.ts";
 
 /** What this application keeps in a session. */
 export interface Data {
@@ -18,6 +19,7 @@ export interface Paths {
 /** What a route has beside the request and its session. */
 export interface Context {
   readonly paths: Paths;
+  readonly answers: Answers;
   readonly sessions: Sessions<Data>;
   /** The origin that users see, where it is not what the request shows. */
   readonly publicOrigin: string | undefined;

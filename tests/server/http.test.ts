@@ -1,6 +1,6 @@
 /** The server over raw sockets: what is no request, what is too long, and what never ends. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { SECURITY_HEADERS } from "../../routes/shared/html.ts";
+import { SECURITY_HEADERS } from "../../routes/shared/answers.ts";
 import { type Instance, SHORT_TIMES, startInstance } from "../support/instance.ts";
 import { loggedIn } from "../support/visitor.ts";
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
-import { SECURITY_HEADERS } from "../../routes/shared/html.ts";
+import { SECURITY_HEADERS } from "../../routes/shared/answers.ts";
 import { Browser, KEY, readPage } from "../support/app.ts";
 import { startFakeRedis } from "../support/fake_redis.ts";
 import { freePort } from "../support/instance.ts";

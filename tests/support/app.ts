@@ -50,7 +50,13 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
   // As Bun's server does with `fetch` and `error`.
   return {
     lines,
-    send: async (request, peers = NEIGHBOUR) => app.fetch(request, peers).catch(app.error),
+    async send(request, peers = NEIGHBOUR) {
+      try {
+        return await app.fetch(request, peers);
+      } catch (error) {
+        return app.error(error);
+      }
+    },
   };
 }
 

@@ -65,15 +65,16 @@ describe("createLog", () => {
   test("writes what a request noted before it threw", async () => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
-    const request = log.request(
-      async () => {
-        log.note("first");
-        throw new Error("no answer");
-      },
-      () => ({}),
-    );
-    expect(await request.catch(String)).toBe("Error: no answer");
-    expect(texts(lines)).toEqual(["first"]);
+    const fail = (): never => {
+      log.note("first");
+      throw new Error("no answer");
+    };
+    for (const answer of [fail, async () => fail()]) {
+      const request = async (): Promise<Response> => log.request(answer, () => ({}));
+      expect(request).toThrow("no answer");
+    }
+    await Bun.sleep(0);
+    expect(texts(lines)).toEqual(["first", "first"]);
   });
 
   test.each([

@@ -1,0 +1,75 @@
+import { type Html, html, renderDocument, STYLE_HASH } from "./html.ts";
+
+/** What goes with every answer: nothing is loaded, framed, sniffed or shared with other sites. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  "x-content-type-options": "nosniff",
+  // With no-referrer a browser that lacks Sec-Fetch-Site would send `Origin: null` with our forms.
+  "referrer-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+/** What went wrong, and what the visitor can do. */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly advice: string;
+}
+
+/** Every kind of answer. No cache keeps any of them, since it may show whose session it is. */
+export interface Answers {
+  /** A page. */
+  page(title: string, body: Html, status?: number): Response;
+  /** A page that says what went wrong, with a link to the start page. */
+  problem(problem: Problem): Response;
+  /** A line of text, for programs. */
+  text(status: number, line: string): Response;
+  /** After a form: the browser gets the start page (RFC 9110 §15.4.4). */
+  toStart(): Response;
+  /** Gives an answer that the library made the headers of ours. */
+  complete(response: Response): Response;
+}
+
+/** Makes the answers of one application. The headers are made once: to copy them is cheaper. */
+export function createAnswers(start: string, isSecure: boolean): Answers {
+  const common = {
+    ...SECURITY_HEADERS,
+    ...(isSecure && { "strict-transport-security": "max-age=31536000" }),
+    "cache-control": "no-store",
+  };
+  const pageModel = modelOf(200, { ...common, "content-type": "text/html; charset=utf-8" });
+  const textModel = modelOf(200, { ...common, "content-type": "text/plain; charset=utf-8" });
+  const redirectModel = modelOf(303, { ...common, location: start });
+
+  function page(title: string, body: Html, status = 200): Response {
+    return make(renderDocument(title, body), pageModel, status);
+  }
+
+  return {
+    page,
+    problem({ status, title, advice }) {
+      const body = html`<h1>${title}</h1>
+        <p>${advice}</p>
+        <p><a href="${start}">Go to the start page</a></p>`;
+      return page(title, body, status);
+    },
+    text: (status, line) => make(`${line}\n`, textModel, status),
+    toStart: () => make(null, redirectModel),
+    complete(response) {
+      for (const [name, value] of Object.entries(common)) response.headers.set(name, value);
+      return response;
+    },
+  };
+}
+
+/** A response that others take their status and headers from. It is never sent. */
+function modelOf(status: number, headers: Readonly<Record<string, string>>): Response {
+  return new Response(null, { status, headers });
+}
+
+/** A response like the model. Bun copies the headers of a `Response` faster than any others. */
+function make(body: string | null, model: Response, status: number = model.status): Response {
+  const { headers } = model;
+  return new Response(body, status === model.status ? model : { status, headers });
+}
