@@ -6,27 +6,15 @@ export interface Html {
 /** What may stand in a page. Text is escaped. */
 type Part = string | Html;
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escape(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
-}
-
 function render(part: Part): string {
-  return typeof part === "string" ? escape(part) : part.html;
+  return typeof part === "string" ? Bun.escapeHTML(part) : part.html;
 }
 
 /** HTML, with everything that is put into it escaped. Attributes need their quotes. */
-export function html([first = "", ...rest]: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return {
-    html: rest.reduce((text, next, at) => text + render(parts[at] ?? NO_HTML) + next, first),
-  };
+export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
+  let html = texts[0] ?? "";
+  for (const [at, part] of parts.entries()) html += render(part) + (texts[at + 1] ?? "");
+  return { html };
 }
 
 /** Nothing. */
@@ -67,5 +55,5 @@ const [HEAD = "", BODY = "", TAIL = ""] = DOCUMENT.html.split(/(?<=<title>|<main
 
 /** A whole document. */
 export function renderDocument(title: string, body: Html): string {
-  return `${HEAD}${escape(title)}${BODY}${body.html}${TAIL}`;
+  return `${HEAD}${Bun.escapeHTML(title)}${BODY}${body.html}${TAIL}`;
 }

@@ -57,13 +57,28 @@ export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOption
   checkOptionNames(options, ["table"]);
   const { table = "madeleine" } = options;
   checkTable(table);
-  const { select, purge, insert, update, begin, commit, rollback } = attempt(() => {
+  const { purge, insert, update, begin, commit, rollback } = attempt(() => {
     openTable(database, table);
     return prepareStatements(database, table);
   });
+  /** By the number of keys, which is small: the library asks for at most six. */
+  const selects = new Map<number, SqliteStatement>();
+
+  /** One statement for all keys, because each one locks the file anew. */
+  function prepareSelect(count: number): SqliteStatement {
+    const one = `(SELECT value FROM "${table}" WHERE key = ? AND expires > ?)`;
+    const columns = Array.from({ length: count }, (_, at) => `${one} AS "${at}"`);
+    const select = database.prepare(`SELECT ${columns.join(", ")}`);
+    selects.set(count, select);
+    return select;
+  }
 
   function get(keys: readonly string[]): (string | undefined)[] {
-    return select.all(JSON.stringify(keys), Date.now()).map(valueOf);
+    if (keys.length === 0) return [];
+    const now = Date.now();
+    const select = selects.get(keys.length) ?? prepareSelect(keys.length);
+    const [row] = select.all(...keys.flatMap((key) => [key, now]));
+    return keys.map((_, at) => valueOf(row, `${at}`));
   }
 
   function put(key: string, previous: string | undefined, next: string, ttl: number): boolean {
@@ -140,7 +155,7 @@ function checkColumns(database: SqliteDatabase, table: string): void {
     "SELECT (SELECT type FROM pragma_table_info(?) WHERE name = ?) AS value",
   );
   for (const [column, expected] of Object.entries(COLUMNS)) {
-    const type = valueOf(typeOf.all(table, column)[0]);
+    const type = valueOf(typeOf.all(table, column)[0], "value");
     if (type?.toUpperCase() === expected) continue;
     const state = type === undefined ? "is missing" : `has type ${type}`;
     throw new SessionStoreError(
@@ -154,7 +169,6 @@ function checkColumns(database: SqliteDatabase, table: string): void {
 }
 
 interface Statements {
-  readonly select: SqliteStatement;
   readonly purge: SqliteStatement;
   readonly insert: SqliteStatement;
   readonly update: SqliteStatement;
@@ -165,12 +179,6 @@ interface Statements {
 
 function prepareStatements(database: SqliteDatabase, table: string): Statements {
   return {
-    // One statement for any number of keys, because each one locks the file anew.
-    select: database.prepare(
-      `SELECT record.value AS value FROM json_each(?) AS asked
-        LEFT JOIN "${table}" AS record ON record.key = asked.value AND record.expires > ?
-        ORDER BY asked.key`,
-    ),
     purge: database.prepare(
       `DELETE FROM "${table}" WHERE key IN
         (SELECT key FROM "${table}" WHERE expires <= ? ORDER BY expires LIMIT 2)`,
@@ -205,9 +213,10 @@ function ignoreErrors(action: () => unknown): void {
   } catch {}
 }
 
-/** The text in the column `value` of a row. Undefined for NULL. */
-function valueOf(row: unknown): string | undefined {
-  const value = typeof row === "object" && row !== null && "value" in row ? row.value : undefined;
+/** The text in a column of a row. Undefined for NULL. */
+function valueOf(row: unknown, column: string): string | undefined {
+  const value: unknown =
+    typeof row === "object" && row !== null ? Reflect.get(row, column) : undefined;
   if (typeof value === "string") return value;
   if (value === null) return undefined;
   throw new SessionStoreError(`SQLite gave ${describe(value)}, expected text`);

@@ -35,7 +35,7 @@ test("makes a table and an index with the name it is given", () => {
   expect(names).toEqual([{ name: "shop_sessions" }, { name: "shop_sessions_expires" }]);
 });
 
-test("gets any number of keys with one statement, which is prepared once", () => {
+test("gets keys with one statement, which is prepared once for each number of them", () => {
   using database = new Database(":memory:");
   const counts = { prepared: 0, run: 0 };
   const store = sqliteStore({
@@ -53,9 +53,11 @@ test("gets any number of keys with one statement, which is prepared once", () =>
     },
   });
   const before = { ...counts };
-  expect(store.get(["a", "b", "c"])).toEqual([undefined, undefined, undefined]);
-  expect(store.get(["a"])).toEqual([undefined]);
-  expect(counts).toEqual({ prepared: before.prepared, run: before.run + 2 });
+  for (let time = 0; time < 3; time++) {
+    expect(store.get(["a", "b", "c"])).toEqual([undefined, undefined, undefined]);
+    expect(store.get(["a"])).toEqual([undefined]);
+  }
+  expect(counts).toEqual({ prepared: before.prepared + 2, run: before.run + 6 });
 });
 
 describe("a table that was there before", () => {

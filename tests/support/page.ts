@@ -14,7 +14,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "&lt;": "<",
   "&gt;": ">",
   "&quot;": '"',
-  "&#39;": "'",
+  "&#x27;": "'",
 };
 
 /** Reads the page that a response brings. */
