@@ -76,7 +76,7 @@ export function readClaims(
   if (typeof sid !== "string" || !ID.test(sid)) return undefined;
   if (!isTime(iat) || !isTime(exp) || !isTime(max) || !isTime(ver)) return undefined;
   const login = readLogin(sub, gen, auth_time, generationKey);
-  const waiting = flashes === undefined ? [] : readFlashes(flashes);
+  const waiting = flashes === undefined ? NOTHING.flashes : readFlashes(flashes);
   if (login === "malformed" || waiting === undefined) return undefined;
   const state: State = {
     id: sid,

@@ -34,35 +34,39 @@ describe("a cache of so many entries", () => {
   const texts = ["a", "b", "c", "d", "e", "f", "g"];
   const use = tuple(constantFrom("get", "put"), constantFrom(...texts));
 
-  test("holds the last of those that were put, each from its first time on, looked at or not", () => {
+  test("holds the last half of those that were put, and never more than all of it", () => {
     assert(
-      property(integer({ min: 1, max: 7 }), array(use, { maxLength: 40 }), (limit, uses) => {
-        const cache = cacheOf(limit);
-        let expected: string[] = [];
+      property(integer({ min: 1, max: 4 }), array(use, { maxLength: 60 }), (half, uses) => {
+        const cache = cacheOf(2 * half);
+        let put: string[] = [];
         for (const [action, text] of uses) {
           if (action === "get") cache.get(text);
-          else cache.put(text, { bytes: 1 });
-          if (action === "get" || expected.includes(text)) continue;
-          expected = [...expected, text].slice(-limit);
+          else if (!has(cache, [text])[0]) put = [...put.filter((other) => other !== text), text];
+          if (action === "put") cache.put(text, { bytes: 1 });
+          const held = texts.filter((text) => cache.get(text) !== undefined);
+          expect(held).toEqual(put.slice(-held.length).toSorted());
+          expect(held.length).toBeGreaterThanOrEqual(Math.min(half, put.length));
+          expect(held.length).toBeLessThanOrEqual(2 * half);
         }
-        expect(texts.filter((text) => cache.get(text) !== undefined)).toEqual(expected.toSorted());
       }),
     );
   });
 
-  test("of one holds the last one", () => {
-    const cache = cacheOf(1);
-    for (const text of ["a", "b"]) cache.put(text, { bytes: 1 });
-    expect(has(cache, ["a", "b"])).toEqual([false, true]);
+  test("of one or two holds the last one", () => {
+    for (const entries of [1, 2]) {
+      const cache = cacheOf(entries);
+      for (const text of ["a", "b", "c"]) cache.put(text, { bytes: 1 });
+      expect(has(cache, ["a", "c"])).toEqual([false, true]);
+    }
   });
 });
 
 describe("a cache of so many bytes", () => {
-  test("drops what was put first, until there is room", () => {
+  test("drops its older half where the newer one is full", () => {
     const cache = sized(10_000);
     for (const text of ["a", "b", "c", "d"]) cache.put(text, { bytes: 2500 });
     expect(has(cache, ["a", "b", "c", "d"])).toEqual([true, true, true, true]);
-    cache.put("e", { bytes: 2501 });
+    cache.put("e", { bytes: 1 });
     expect(has(cache, ["a", "b", "c", "d", "e"])).toEqual([false, false, true, true, true]);
   });
 
@@ -72,14 +76,17 @@ describe("a cache of so many bytes", () => {
       for (const text of ["a", "b"]) cache.put(text, { bytes: 2401 });
     }
     expect(has(cache, ["a", "b"])).toEqual([true, true]);
+    cache.put("c", { bytes: 2401 });
+    expect(has(cache, ["a", "b", "c"])).toEqual([true, true, true]);
   });
 
-  test("keeps nothing that is larger than all of it, and works on", () => {
+  test("keeps nothing that is larger than half of it, and works on", () => {
     const cache = sized(10_000);
-    cache.put("a", { bytes: 10_000 });
-    cache.put("b", { bytes: 10_001 });
+    cache.put("a", { bytes: 5000 });
+    cache.put("b", { bytes: 5001 });
     expect(has(cache, ["a", "b"])).toEqual([true, false]);
-    cache.put("c", { bytes: 10_000 });
-    expect(has(cache, ["a", "c"])).toEqual([false, true]);
+    cache.put("c", { bytes: 5000 });
+    cache.put("d", { bytes: 5000 });
+    expect(has(cache, ["a", "c", "d"])).toEqual([false, true, true]);
   });
 });
