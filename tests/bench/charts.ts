@@ -14,22 +14,27 @@ const rowHeight = 21;
 
 const panels = [
   ["reads", "A logged-in browser reads"],
-  ["cold", "Each request another user's cookie"],
   ["logins", "Logins"],
+  ["visitor", "A visitor without a cookie"],
 ] as const;
+
+/** Those with the one page of `page.ts`; the limit among them. */
+export const sameServers: readonly ServerEntry[] = serverEntries.filter(
+  ({ name, kind }) => kind !== "program" && kind !== "floor" && name !== "server-bare",
+);
 
 /** Requests a second of every server, the longest bar first, with the ratio to the bare page. */
 export function serverChart({ samples }: HttpResults, machine: Machine): string {
   const parts: string[] = [];
   let top = 24;
   for (const [workload, title] of panels) {
-    const rows = serverEntries
+    const rows = sameServers
       .map((server) => ({
         server,
         rate: medianOf(samples[server.name]?.[workload], "requestsPerSecond") ?? 0,
         toBare: ratioOf(
           samples[server.name]?.[workload],
-          samples["bare"]?.[workload],
+          samples["bare"]?.[workload] ?? samples["bare"]?.["reads"],
           "requestsPerSecond",
         ),
       }))
@@ -58,6 +63,7 @@ const CLASSES = {
   bare: "bare",
   floor: "bare",
   ours: "ours",
+  program: "ours",
   hand: "other",
   peer: "other",
 } as const satisfies Record<ServerEntry["kind"], string>;

@@ -1,5 +1,7 @@
 /** Child processes: pinned to a core, watched, and ended with the benchmark. */
-import { resolve } from "node:path";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { Subprocess } from "bun";
 
 /** The server has one core, and everything that is not the server has the other. */
@@ -52,19 +54,22 @@ export async function startServer(
   environment: Readonly<Record<string, string>>,
 ): Promise<Child> {
   const file = resolve(import.meta.dir, "servers", `${name}.ts`);
+  // A file, since a server that logs would wait for whoever reads a pipe.
+  const log = Bun.file(join(tmpdir(), `madeleine-bench-${crypto.randomUUID()}.log`));
+  process.on("exit", () => rmSync(log.name ?? "", { force: true }));
   const child = track(
     Bun.spawn(pin(serverCore, [process.execPath, file]), {
       env: { ...process.env, NODE_ENV: "production", ...environment },
       // The server reads it, and ends when the benchmark is gone, however it went.
       stdin: "pipe",
       stdout: "pipe",
-      stderr: "pipe",
+      stderr: log,
     }),
   );
   const timer = setTimeout(() => child.kill("SIGKILL"), startTimeout);
   const port = await readPort(child.stdout);
   clearTimeout(timer);
-  if (port === undefined) throw new Error(firstReason(await readText(child.stderr)));
+  if (port === undefined) throw new Error(firstReason(await log.text()));
   return { pid: child.pid, port, stop: () => stopChild(child) };
 }
 

@@ -4,37 +4,18 @@ import { loadCore, runScript, script } from "./child.ts";
 /** Seconds, for a million. */
 const mintTimeout = 240;
 
-const signInMilliseconds = 3_000;
-
-/**
- * Signs users in, some at once, and gives the `Cookie` header that each would send next. Fewer than
- * asked for where the server is slow: some peers take milliseconds for each.
- */
-export async function signIn(port: number, count: number): Promise<string[]> {
-  const cookies: string[] = [];
-  let started = 0;
-  const deadline = performance.now() + signInMilliseconds;
-  const signal = AbortSignal.timeout(2 * signInMilliseconds);
-  async function worker(): Promise<void> {
-    while (started < count && performance.now() < deadline) {
-      cookies.push(await signInOne(port, userName(started++), signal));
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(count, 32) }, worker));
-  return cookies;
-}
-
 /** Names of one length, so that every page has the same bytes. */
 export function userName(index: number): string {
   return `user${String(index).padStart(6, "0")}`;
 }
 
-async function signInOne(port: number, username: string, signal: AbortSignal): Promise<string> {
+/** Signs a user in, and gives the `Cookie` header that the browser would send next. */
+export async function signIn(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/login`, {
     method: "POST",
-    body: new URLSearchParams({ username }),
+    body: new URLSearchParams({ username: userName(0) }),
     redirect: "manual",
-    signal,
+    signal: AbortSignal.timeout(6_000),
   });
   if (response.status !== 303) throw new Error(`Cannot sign in: /login gave ${response.status}`);
   return response.headers.getSetCookie().map(cookiePair).join("; ");

@@ -101,7 +101,7 @@ async function prepare(entry: ServerEntry, run: Run): Promise<Runner | undefined
     child = await startServer(entry.name, run.environment);
     const jobs = await makeJobs(entry, child.port, run);
     const [first] = jobs.values();
-    if (first !== undefined) await measure(child, { ...first, seconds: 1 }, run.temporaryFolder);
+    if (first !== undefined) await measure(child, first, run.temporaryFolder);
     return { entry, child, jobs };
   } catch (error) {
     run.results.unavailable[entry.name] = error instanceof Error ? error.message : String(error);
@@ -111,7 +111,7 @@ async function prepare(entry: ServerEntry, run: Run): Promise<Runner | undefined
 }
 
 async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map<Workload, Work>> {
-  const cookies = await collectCookies(entry, port, run);
+  const cookies = await collectCookies(port, run);
   const jobs = new Map<Workload, Work>();
   for (const workload of workloads) {
     if (!workload.appliesTo(entry)) continue;
@@ -125,19 +125,24 @@ async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map
 }
 
 /** The bare page knows no users, and its browsers have no cookie to send. */
-async function collectCookies(entry: ServerEntry, port: number, run: Run): Promise<Cookies> {
-  const all = await signIn(port, entry.kind === "bare" ? 1 : run.options.peerUsers);
-  return { one: all[0] ?? "", all: entry.kind === "ours" ? run.minted : all };
+async function collectCookies(port: number, { minted }: Run): Promise<Cookies> {
+  const [one = "", stale = ""] = [await signIn(port), await signIn(port)];
+  // Those that have no such page answer 404.
+  await fetch(`http://127.0.0.1:${port}/logout`, {
+    method: "POST",
+    headers: { cookie: stale },
+    redirect: "manual",
+  });
+  return { one, stale, minted };
 }
 
 async function makeJob(
-  { method, path, body, isLong }: Workload,
+  { method, path, body }: Workload,
   headers: readonly string[],
-  readSeconds: number,
+  seconds: number,
   file: string,
 ): Promise<Work> {
   const [cookie = ""] = headers;
-  const seconds = isLong === true ? readSeconds : Math.max(1, Math.floor(readSeconds / 2));
   const job: Work = { method, path, seconds, ...(body !== undefined && { body }) };
   if (headers.length > 1) {
     await Bun.write(file, `${headers.join("\n")}\n`);
@@ -169,7 +174,8 @@ async function checkAnswer(
 
 /**
  * A round measures every workload on every server in turn, every second round backwards: a machine
- * that grows slower during a round then harms the first as often as the last.
+ * that grows slower during a round then harms the first as often as the last. The peers are in
+ * every second round: they are far from what they are compared with.
  */
 async function runRounds(runners: readonly Runner[], run: Run): Promise<void> {
   const servers = [...runners];
@@ -177,7 +183,8 @@ async function runRounds(runners: readonly Runner[], run: Run): Promise<void> {
     console.error(`round ${round + 1} of ${run.options.rounds}`);
     for (const group of workloadGroups()) {
       for (const runner of servers) {
-        for (const workload of group) await measureOne(runner, workload, run);
+        if (runner.entry.kind === "peer" && round % 2 === 1) continue;
+        for (const workload of group) await measureOne(runner, workload, round, run);
       }
     }
     servers.reverse();
@@ -191,7 +198,12 @@ function workloadGroups(): Workload[][] {
   return [...single, workloads.slice(visitor)];
 }
 
-async function measureOne(runner: Runner, workload: Workload, run: Run): Promise<void> {
+async function measureOne(
+  runner: Runner,
+  workload: Workload,
+  round: number,
+  run: Run,
+): Promise<void> {
   const { entry, child, jobs } = runner;
   const job = jobs.get(workload);
   if (job === undefined) return;
@@ -199,7 +211,7 @@ async function measureOne(runner: Runner, workload: Workload, run: Run): Promise
   const earlier = (ofServer[workload.name] ??= []);
   // Where the last round stopped: from the start again, a cache would know the first of the list.
   const firstLine = earlier.reduce((sum, { requests }) => sum + requests, 1);
-  const measurement = await measure(child, { ...job, firstLine }, run.temporaryFolder);
+  const measurement = await measure(child, { ...job, firstLine }, run.temporaryFolder, round);
   earlier.push(measurement);
   if (measurement.errors > 0) {
     console.error(`${entry.name}, ${workload.name}: ${measurement.errors} requests failed`);

@@ -2,15 +2,13 @@
 import { readSecret } from "./servers/page.ts";
 import type { Case } from "./process.ts";
 
-const lifetime = 30 * 24 * 3600;
-
-/** The cases of `session/cookie.ts` and `session/token.ts`, for cookies of the form `session=TOKEN`. */
+/** The cases of `session/cookie/` and `session/token/`, for cookies of the form `session=TOKEN`. */
 export async function internalCases(cookies: readonly string[]): Promise<Case[]> {
   return [...(await parseCases(cookies)), ...(await verifyCases(cookies))];
 }
 
 async function parseCases([cookie = ""]: readonly string[]): Promise<Case[]> {
-  const module = await import("../../session/cookie/attributes.ts").catch(() => undefined);
+  const module = await import("../../session/cookie/header.ts").catch(() => undefined);
   if (module === undefined) return [];
   const { cookieValues } = module;
   const long = "other=0123456789; ".repeat(800) + cookie;
@@ -27,8 +25,6 @@ async function verifyCases(cookies: readonly string[]): Promise<Case[]> {
   const tokens = token.createTokens({
     secrets: keys.checkSecrets(readSecret()),
     audience: "session",
-    lifetime,
-    idleTimeout: lifetime,
     now: Date.now,
   });
   const texts = cookies.map((cookie) => cookie.slice("session=".length));

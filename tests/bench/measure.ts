@@ -4,6 +4,7 @@ import { type Job, runLoad } from "./load.ts";
 import { cpuMicroseconds, residentMegabytes } from "./usage.ts";
 
 export interface Measurement {
+  readonly round: number;
   readonly requests: number;
   readonly requestsPerSecond: number;
   /** CPU time of the whole server process for one request. */
@@ -27,12 +28,14 @@ export async function measure(
   server: Child,
   work: Work,
   temporaryFolder: string,
+  round = 0,
 ): Promise<Measurement> {
   const before = cpuMicroseconds(server.pid);
   const result = await runLoad({ ...work, port: server.port, connections }, temporaryFolder);
   const after = cpuMicroseconds(server.pid);
   const used = before === undefined || after === undefined ? undefined : after - before;
   return {
+    round,
     requests: result.requests,
     requestsPerSecond: result.requests / result.seconds,
     cpuMicroseconds: used === undefined ? undefined : used / result.requests,
@@ -54,7 +57,7 @@ export function median(values: readonly (number | undefined)[]): number | undefi
 /** The median over the rounds of one value. */
 export function medianOf(
   measurements: readonly Measurement[] | undefined,
-  metric: Exclude<keyof Measurement, "requests" | "errors">,
+  metric: Exclude<keyof Measurement, "round" | "requests" | "errors">,
 ): number | undefined {
   return median((measurements ?? []).map((measurement) => measurement[metric]));
 }
@@ -75,9 +78,9 @@ export function ratioOf(
   reference: readonly Measurement[] | undefined,
   metric: Metric,
 ): number | undefined {
-  const ratios = (measurements ?? []).map((measurement, round) => {
+  const ratios = (measurements ?? []).map((measurement) => {
     const value = measurement[metric];
-    const base = reference?.[round]?.[metric];
+    const base = reference?.find(({ round }) => round === measurement.round)?.[metric];
     return value === undefined || base === undefined ? undefined : value / base;
   });
   return median(ratios);

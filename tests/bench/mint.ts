@@ -16,8 +16,9 @@ const sessions = createSessions<{ username: string }>({
 
 let users = 0;
 const signIn = sessions.handler((_request, session) => {
-  session.regenerate();
-  session.set("username", userName(users++));
+  const username = userName(users++);
+  session.signIn(username);
+  session.set("username", username);
   return redirectHome();
 });
 

@@ -19,7 +19,7 @@ export type Case = readonly [name: string, run: () => unknown];
 
 type Data = { username: string };
 
-const [coldUsers = 80_000, minimumNanoseconds = 5e8] = process.argv.slice(2).map(Number);
+const [coldUsers = 20_000, minimumNanoseconds = 5e8] = process.argv.slice(2).map(Number);
 const options = { secretKey: readSecret(), cookie: { secure: false } };
 const sessions = createSessions<Data>({ ...options, store: memoryStore() });
 const withoutStore = createSessions<Data>({ ...options, store: null });
@@ -28,19 +28,23 @@ function request(cookie?: string): Request {
   return new Request("http://127.0.0.1/", cookie === undefined ? {} : { headers: { cookie } });
 }
 
-/** The next of the requests at each call, from one case to the next: no cache has seen it lately. */
-function inTurn(requests: readonly Request[]): () => Request {
+/**
+ * A request with the next of the cookies at each call, from one case to the next: no cache has seen
+ * it lately. It is a new one, since a session is opened once for each.
+ */
+function inTurn(cookies: readonly string[]): () => Request {
   let index = 0;
   return () => {
-    index = (index + 1) % requests.length;
-    return requests[index] ?? visitor;
+    index = (index + 1) % cookies.length;
+    return request(cookies[index]);
   };
 }
 
 let names = 0;
 const signIn = sessions.handler((_request, session) => {
-  session.regenerate();
-  session.set("username", userName(names++));
+  const username = userName(names++ % 1_000_000);
+  session.signIn(username);
+  session.set("username", username);
   return new Response(null, { status: 303, headers: { location: "/" } });
 });
 
@@ -73,9 +77,10 @@ const visitor = request();
 
 function ordinaryCases(cookie: string): Case[] {
   const browser = request(cookie);
-  const forger = inTurn(forgedList(cookie, 2_000).map((cookie) => request(cookie)));
+  const forger = inTurn(forgedList(cookie, 2_000));
   return [
     ["the handler alone", alone],
+    ["a new request with a cookie", () => request(cookie)],
     ["handler: a visitor", () => read(visitor)],
     ["handler: a browser, memory store", () => read(browser)],
     ["handler: a browser, no store", () => readWithoutStore(browser)],
@@ -90,7 +95,7 @@ function ordinaryCases(cookie: string): Case[] {
 /** More users than the cache of verified tokens holds: each request has to verify. */
 async function coldCases(): Promise<Case[]> {
   const cookies = await mint(coldUsers);
-  const stranger = inTurn(cookies.map((cookie) => request(cookie)));
+  const stranger = inTurn(cookies);
   return [
     ["handler: each another user", () => read(stranger())],
     ["open: each another user", () => sessions.open(stranger())],
@@ -113,6 +118,6 @@ async function run(cases: readonly Case[]): Promise<ProcessRow[]> {
 
 const [cookie = ""] = await mint(1);
 const rows = await run(ordinaryCases(cookie));
-// Last, because tens of thousands of requests in the heap slow every collection.
+// Last, because tens of thousands of cookies in the heap slow every collection.
 rows.push(...(await run(await coldCases())));
 console.log(`result ${JSON.stringify(rows)}`);

@@ -1,5 +1,6 @@
 /** The tables that a run prints. */
-import { hostileNames, serverEntries, workloads } from "./catalogue.ts";
+import { bareOf, hostileNames, type ServerEntry, serverEntries, workloads } from "./catalogue.ts";
+import { sameServers } from "./charts.ts";
 import type { GrowthPoint, GrowthResults } from "./growth.ts";
 import type { HttpResults, Samples } from "./http.ts";
 import { isCoreUnfilled, medianOf, ratioOf } from "./measure.ts";
@@ -13,6 +14,7 @@ const missing = "–";
 export function printReport(results: Results, verdicts: readonly Verdict[]): void {
   const { http, process, growth, starts } = results;
   if (http !== null) printHttp(http);
+  if (http !== null) printReadme(http);
   if (process !== null) printProcess(process);
   if (growth !== null) printGrowth(growth);
   if (starts !== null) printStarts(starts);
@@ -23,7 +25,7 @@ function printHttp({ samples, unavailable }: HttpResults): void {
   for (const { name, label } of workloads) {
     const rows = serverEntries
       .filter((server) => samples[server.name]?.[name] !== undefined)
-      .map((server) => httpRow(samples, server.name, name));
+      .map((server) => httpRow(samples, server, name));
     if (rows.length === 0) continue;
     const columns = ["server", "requests/s", "× bare", "× visitor", "CPU µs", "× bare"];
     printTable(label, [...columns, "p99 ms", "RSS MB", "core"], rows);
@@ -33,15 +35,38 @@ function printHttp({ samples, unavailable }: HttpResults): void {
   }
 }
 
-function httpRow(samples: Samples, server: string, workload: string): string[] {
-  const measured = samples[server]?.[workload];
+/** The table of README.md: the same page from every server, the quickest reader first. */
+function printReadme({ samples }: HttpResults): void {
+  const rateOf = ({ name }: ServerEntry, workload: string): number | undefined =>
+    medianOf(samples[name]?.[workload], "requestsPerSecond");
+  const lines = sameServers
+    .filter((server) => rateOf(server, "reads") !== undefined)
+    .toSorted((one, other) => (rateOf(other, "reads") ?? 0) - (rateOf(one, "reads") ?? 0))
+    .map((server) => {
+      const cells = ["reads", "logins", "visitor"].map((workload) =>
+        whole(rateOf(server, workload)),
+      );
+      const cpu = decimal(medianOf(samples[server.name]?.["reads"], "cpuMicroseconds"));
+      return `| ${[server.label, ...cells, cpu].join(" | ")} |`;
+    });
+  const heads = ["", "reads/s", "logins/s", "visitors/s", "CPU of a read, µs"];
+  const rule = ["---", ...heads.slice(1).map(() => "---:")];
+  console.log(
+    `\nREADME.md\n| ${heads.join(" | ")} |\n| ${rule.join(" | ")} |\n${lines.join("\n")}`,
+  );
+}
+
+function httpRow(samples: Samples, server: ServerEntry, workload: string): string[] {
+  const { name } = server;
+  const measured = samples[name]?.[workload];
   // Logins are held against the bare page's, and all else against its reads.
-  const bare = samples["bare"]?.[workload] ?? samples["bare"]?.["reads"];
+  const base = samples[bareOf(server)];
+  const bare = base?.[workload] ?? base?.["reads"];
   const isHostile = hostileNames.includes(workload);
-  const visitor = isHostile ? samples[server]?.["visitor"] : undefined;
+  const visitor = isHostile ? samples[name]?.["visitor"] : undefined;
   const busy = medianOf(measured, "busy");
   return [
-    server,
+    name,
     whole(medianOf(measured, "requestsPerSecond")) + (isCoreUnfilled(measured) ? " ~" : ""),
     ratio(ratioOf(measured, bare, "requestsPerSecond")),
     ratio(ratioOf(measured, visitor, "requestsPerSecond")),

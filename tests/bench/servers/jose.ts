@@ -30,24 +30,39 @@ async function findUsername(request: Request): Promise<string | undefined> {
   const token = findCookie(request);
   if (token === undefined) return undefined;
   try {
-    const { payload } = await jwtVerify<{ username: string }>(token, key, {
+    const { payload } = await jwtVerify<{ data: { username: string } }>(token, key, {
       algorithms: ["HS256"],
+      typ: "session+jwt",
       audience: "session",
-      requiredClaims: ["exp", "iat", "jti"],
+      requiredClaims: ["sid", "iat", "exp", "max", "ver"],
     });
-    return payload.username;
+    return payload.data.username;
   } catch {
     return undefined;
   }
 }
 
+const days = 24 * 3600;
+
+/** The claims of Madeleine's token, in their order. */
 async function signUsername(username: string): Promise<string> {
-  return new SignJWT({ username })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-    .setAudience("session")
-    .setJti(crypto.randomUUID())
-    .setIssuedAt()
-    .setExpirationTime("7 days")
+  const milliseconds = Date.now();
+  const now = Math.floor(milliseconds / 1000);
+  return new SignJWT({
+    aud: "session",
+    sid: crypto.getRandomValues(new Uint8Array(16)).toBase64({
+      alphabet: "base64url",
+      omitPadding: true,
+    }),
+    iat: now,
+    exp: now + 7 * days,
+    max: now + 30 * days,
+    ver: milliseconds,
+    sub: username,
+    auth_time: now,
+    data: { username },
+  })
+    .setProtectedHeader({ alg: "HS256", typ: "session+jwt", kid: "12345678" })
     .sign(key);
 }
 
