@@ -31,7 +31,7 @@ export interface Answers {
   complete(response: Response): Response;
 }
 
-/** Makes the answers of one application. The headers are made once: to copy them is cheaper. */
+/** Makes the answers of one application. Their headers are made once: to copy them is cheaper. */
 export function createAnswers(start: string, isSecure: boolean): Answers {
   const common = {
     ...SECURITY_HEADERS,

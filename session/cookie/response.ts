@@ -83,6 +83,7 @@ function overridesCacheControl(name: string): boolean {
  * `must-understand` lifts it. Of any other value, only `no-transform` adds something to `no-store`.
  */
 function noStore(cacheControl: string): string {
+  if (cacheControl === "" || cacheControl === "no-store") return "no-store";
   const directives = directivesOf(cacheControl);
   if (directives.has("no-store") && !directives.has("must-understand")) return cacheControl;
   return directives.has("no-transform") ? "no-store, no-transform" : "no-store";
