@@ -38,7 +38,8 @@ export async function measure(
     round,
     requests: result.requests,
     requestsPerSecond: result.requests / result.seconds,
-    cpuMicroseconds: used === undefined ? undefined : used / result.requests,
+    cpuMicroseconds:
+      used === undefined || result.requests === 0 ? undefined : used / result.requests,
     p99Milliseconds: result.p99Milliseconds,
     residentMegabytes: residentMegabytes(server.pid),
     busy: used === undefined ? undefined : used / 1e6 / result.seconds,
