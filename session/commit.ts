@@ -183,10 +183,15 @@ async function findAgain(
     const text = texts.get(key);
     return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
   };
+  if (found.kind === "ended") {
+    // It stays so, whatever the store says of it now: another request may take its own end back.
+    const mark = findMark(id, before(id));
+    return { ...found, ...mark, hasMark: mark !== undefined };
+  }
   const both = [before(id), login && before(login.key)] as const;
   const again =
     foreign === undefined ? find(token, ...both) : await findForeign(token, ...both, store, now);
-  if (again.kind === "ended" || (found.kind === "live" && !isOutlived(again, now))) return again;
+  if (again.kind === "ended" || !isOutlived(again, now)) return again;
   return { kind: "ended", token, at: undefined, next: undefined, hasMark: false };
 }
 

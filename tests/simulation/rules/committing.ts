@@ -54,8 +54,8 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "What was ended when the request came stays ended",
     how: "it may be live again",
     file: "commit.ts",
-    find: 'if (again.kind === "ended" || (found.kind === "live" && !isOutlived(again, now))) return again;',
-    replace: 'if (again.kind === "ended" || !isOutlived(again, now)) return again;',
+    find: 'if (found.kind === "ended") {',
+    replace: 'if (found.kind === "live" && found.isNewer && foreign !== undefined) {',
     shows: { path: "tests/commit.test.ts", title: "that came back changes nothing in it" },
   },
   {
