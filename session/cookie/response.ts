@@ -95,6 +95,10 @@ function directivesOf(cacheControl: string): ReadonlySet<string> {
   return new Set(unquoted.split(",").map((directive) => directive.trim().toLowerCase()));
 }
 
+function isRedirect({ status, headers }: Response): boolean {
+  return status >= 300 && status < 400 && headers.has("location");
+}
+
 /** Undefined on every other runtime. */
 declare const Bun: { inspect(value: unknown): string } | undefined;
 
@@ -106,17 +110,22 @@ declare const Bun: { inspect(value: unknown): string } | undefined;
  * `clone()` unless it is ASCII; a browser then downloads the copy. Bun sends a body only once, so a
  * response with one belongs to this request and gets the headers itself. One without a body can be
  * sent again, to another user, so it is copied. Only what Bun prints tells the two apart without
- * reading `body`; if it prints anything else, this makes a copy.
+ * reading `body`; if it prints anything else, this makes a copy. Printing is slow, so a redirect is
+ * copied at once: nobody sees the text of one.
  */
 function ownOf(response: Response): Response {
+  const { bodyUsed, headers, url } = response;
+  // Whoever reads the start of a body can't have it copied any more.
+  if (bodyUsed && isMutable(headers)) return response;
   // A fetched body that is still arriving is printed like none. It is bytes: a copy is sent alike.
-  if (typeof Bun === "undefined" || response.url !== "") return copyOf(response);
+  if (typeof Bun === "undefined" || /^https?:/.test(url)) return copyOf(response);
+  if (isRedirect(response)) return response.clone();
   const printed = Bun.inspect(response);
   // No body, or an empty string, which can be sent again unless `body` was read.
   if (printed.endsWith("bodyUsed: false\n}")) return response.clone();
   const hasBytes = /^Response \([^)]*[1-9]/.test(printed);
-  const isTyped = response.headers.has("content-type");
-  return hasBytes && !isTyped && isMutable(response.headers) ? response : copyOf(response);
+  const isTyped = (headers.get("content-type") ?? "") !== "";
+  return hasBytes && !isTyped && isMutable(headers) ? response : copyOf(response);
 }
 
 /**
