@@ -9,7 +9,7 @@ import {
 } from "./exchange.ts";
 import type { Finding } from "./finding.ts";
 import { LATE } from "./judge.ts";
-import { isHuge, type Model } from "./model.ts";
+import type { Model } from "./model.ts";
 
 const SECOND = 1000;
 
@@ -90,10 +90,12 @@ function changesAnything({ effects, looks, number }: Exchange): boolean {
 
 /** Whether the cookie had to be signed again, and was not. */
 function isDue(model: Model, exchange: Exchange, now: Moment): boolean {
-  const { cookie, hadConflict, hadFault, opened, token } = exchange;
+  const { cookie, hadConflict, hadFault, looks, opened, token } = exchange;
   const session = model.session(token?.id);
   if (cookie !== undefined || hadConflict || hadFault || opened === undefined) return false;
-  if (session === undefined || token === undefined || isHuge(session)) return false;
+  if (session === undefined || token === undefined) return false;
+  // What the request found does not fit, though another one may have made it smaller since.
+  if (looks.at(-1)?.isHuge === true) return false;
   const left = token.expiresAt - clockOf(exchange, opened) / SECOND;
   const isOver = clockOf(exchange, now) >= token.expiresAt * SECOND;
   return !isOver && left < session.window / 2 - 1 && token.expiresAt < session.endsAt - 1;

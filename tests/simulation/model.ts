@@ -44,7 +44,7 @@ export function markOf(key: string, by: number): string {
 }
 
 /** Whether a session holds a value that is too large for a cookie. */
-export function isHuge({ contents, huge }: SessionModel): boolean {
+function isHuge({ contents, huge }: SessionModel): boolean {
   return Array.from(contents).some(([key, by]) => huge.has(markOf(key, by)));
 }
 
