@@ -10,8 +10,12 @@ export type Source =
 
 /** The source's headers, the same object each time. Throws `TypeError` for what has none. */
 export function headersOf(source: Source): Headers | NodeHeaders {
-  const headers = isHeaders(source) ? source : source.headers;
-  if (typeof headers === "object" && headers !== null) return headers;
+  // Express' request has a `get` too, so look for `headers` first.
+  if (!("headers" in source)) {
+    if (isHeaders(source)) return source;
+  } else if (typeof source.headers === "object" && source.headers !== null) {
+    return source.headers;
+  }
   throw new TypeError("Cannot open a session: the source has no headers. Give it a Request");
 }
 

@@ -12,7 +12,19 @@ const SOURCES: readonly (readonly [string, (cookie: string) => Source])[] = [
   ["Headers", (cookie) => new Headers({ cookie })],
   ["an object with Headers", (cookie) => ({ headers: new Headers({ cookie }) })],
   ["Node's headers", (cookie) => ({ headers: { cookie, accept: "*/*" } })],
+  ["a request of Express'", (cookie) => new ExpressRequest(cookie)],
 ];
+
+/** It has a method of `Headers` as well. */
+class ExpressRequest {
+  readonly headers: { readonly cookie: string };
+
+  constructor(cookie: string) {
+    this.headers = { cookie };
+  }
+
+  get(): undefined {}
+}
 
 describe.each(SOURCES)("%s", (_, from) => {
   test("gives one session, however often it is opened", async () => {
