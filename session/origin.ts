@@ -1,3 +1,4 @@
+import { REFUSED } from "./answers.ts";
 import { SessionOptionsError } from "./errors.ts";
 
 /**
@@ -26,6 +27,14 @@ export interface OriginOptions {
  * or, where the browser does not say, its `Origin` is another one, `null` or no origin at all.
  */
 export type OriginRefusal = "cross-site" | "other-origin";
+
+/** What the check looks at: a `Request`, or as much of one as a server without one has. */
+export interface CheckedRequest {
+  readonly method: string;
+  /** The whole URL: its scheme says whether the request came over https. */
+  readonly url: string;
+  readonly headers: { get(name: string): string | null };
+}
 
 /** An option that is written wrong would leave the origins that it names refused, or our own unknown. */
 const NAMES: ReadonlySet<string> = new Set<keyof OriginOptions>(["publicOrigin", "trustedOrigins"]);
@@ -58,7 +67,10 @@ const WEBSOCKET = /(?:^|,)[ \t]*websocket[ \t]*(?:[,/]|$)/i;
  *
  * The options are not validated here: `protect` does that.
  */
-export function checkOrigin(request: Request, options: OriginOptions = {}): OriginRefusal | null {
+export function checkOrigin(
+  request: CheckedRequest,
+  options: OriginOptions = {},
+): OriginRefusal | null {
   const isHandshake = WEBSOCKET.test(request.headers.get("Upgrade") ?? "");
   if (SAFE_METHODS.has(request.method) && !isHandshake) return null;
   const site = request.headers.get("Sec-Fetch-Site");
@@ -88,10 +100,7 @@ export function protect<Req extends Request, Rest extends readonly unknown[]>(
 
 /** The answer to a request that `checkOrigin` refused. */
 export function refuseOrigin(): Response {
-  return new Response("Cannot take this request: it came from a page of another site\n", {
-    status: 403,
-    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
-  });
+  return new Response(REFUSED.body, REFUSED);
 }
 
 /**
@@ -115,7 +124,7 @@ export function validateOrigins(options: OriginOptions): void {
  * Browsers write `Origin` and `Host` in one canonical form, so whole strings are compared and
  * nothing is parsed: what a parser would forgive, such as `http://evil@victim`, is not ours.
  */
-function isOwn(origin: string, request: Request, publicOrigin: string | undefined): boolean {
+function isOwn(origin: string, request: CheckedRequest, publicOrigin: string | undefined): boolean {
   if (publicOrigin !== undefined) return origin === publicOrigin;
   // HTTP/2 has no Host header, and a request without a valid Host a URL without an origin.
   const host = request.headers.get("Host") ?? hostOf(request.url) ?? "";

@@ -1,4 +1,5 @@
 import { adoptedDraft } from "./adopt.ts";
+import { BUSY } from "./answers.ts";
 import { checkSubject, createDraft, type Draft } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { RETENTION } from "./decide.ts";
@@ -7,7 +8,7 @@ import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
-import { checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
+import { type CheckedRequest, checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
 import { type Found, find, writeGeneration } from "./record.ts";
 import { draftOf, ReadonlySession } from "./readonly_session.ts";
 import { endOthersOf, Session } from "./session.ts";
@@ -95,6 +96,16 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   endOthers(session: Session<Data>): void;
 }
 
+/** Whether `handler` refuses a request for its origin. Tells `onEvent` of it. */
+type OriginCheck = (request: CheckedRequest, origin?: false | OriginOptions) => boolean;
+
+const originChecks = new WeakMap<object, OriginCheck>();
+
+/** The check that `handler` makes, for other servers. Not part of the public surface. */
+export function originCheckOf(sessions: object): OriginCheck | undefined {
+  return originChecks.get(sessions);
+}
+
 /** One request's session, for everyone who opens it. */
 interface Opened<Data extends object> {
   /** The `Cookie` header that it was opened with. */
@@ -111,8 +122,6 @@ interface Opened<Data extends object> {
 const CANDIDATES = 4;
 /** Where browsers, Safari aside, keep `Secure` cookies over plain http. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d+){3}|\[::1\])$/;
-/** Seconds, for a store that comes back by itself. */
-const RETRY_AFTER = "2";
 
 /**
  * Sessions that live in one signed cookie. Throws `SessionOptionsError` for a wrong configuration.
@@ -279,20 +288,22 @@ export function createSessions<
     onEvent({ type: "insecure", host });
   }
 
+  function isRefused(request: CheckedRequest, origin = settings.origin): boolean {
+    const reason = origin === false ? null : checkOrigin(request, origin);
+    if (reason !== null) onEvent({ type: "refused-origin", reason });
+    return reason !== null;
+  }
+
   function handler<Incoming extends Request, Rest extends unknown[]>(
     handle: SessionHandler<Data, Incoming, Rest>,
-    { origin = settings.origin }: { readonly origin?: false | OriginOptions } = {},
+    { origin }: { readonly origin?: false } = {},
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response> {
     function run(session: Session<Data>, request: Incoming, rest: Rest): MaybePromise<Response> {
       return chain(handle(request, session, ...rest), checked);
     }
 
     return (request, ...rest) => {
-      const refusal = origin === false ? null : checkOrigin(request, origin);
-      if (refusal !== null) {
-        onEvent({ type: "refused-origin", reason: refusal });
-        return refuseOrigin();
-      }
+      if (isRefused(request, origin)) return refuseOrigin();
       const header = request.headers.get("cookie");
       const outer = openedOf.get(request.headers);
       if (outer?.isInHandler === true && outer.header === header) {
@@ -340,7 +351,9 @@ export function createSessions<
     endOthersOf(session);
   }
 
-  return Object.freeze({ handler, open, read, commit, commitCookie, endAll, endOthers });
+  const sessions = { handler, open, read, commit, commitCookie, endAll, endOthers };
+  originChecks.set(sessions, isRefused);
+  return Object.freeze(sessions);
 }
 
 function failWithoutStore(what: string): never {
@@ -368,12 +381,5 @@ function checked(response: unknown): unknown {
 /** A visitor can try again; every other error is the application's. */
 function answerStoreError(error: unknown): Response {
   if (!(error instanceof SessionStoreError)) throw error;
-  return new Response("The service is busy. Please try again in a moment.\n", {
-    status: 503,
-    headers: {
-      "retry-after": RETRY_AFTER,
-      "cache-control": "no-store",
-      "content-type": "text/plain; charset=utf-8",
-    },
-  });
+  return new Response(BUSY.body, BUSY);
 }

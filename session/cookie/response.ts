@@ -22,10 +22,28 @@ export function withSession(
 
 function withCookies(response: Response, lines: readonly string[]): Response {
   const own = ownOf(response);
-  addVary(own.headers);
-  forbidStoring(own.headers);
-  for (const line of lines) own.headers.append("set-cookie", line);
+  addSession(own.headers, true, lines);
   return own;
+}
+
+/** A response's headers: `Headers`, or those of a server that has its own kind. */
+export interface ChangeableHeaders {
+  keys(): Iterable<string>;
+  get(name: string): string | null;
+  set(name: string, value: string): void;
+  append(name: string, value: string): void;
+  delete(name: string): void;
+}
+
+/** Adds to a response's headers what `withSession` adds. */
+export function addSession(
+  headers: ChangeableHeaders,
+  isTouched: boolean,
+  lines: readonly string[],
+): void {
+  if (isTouched || lines.length > 0) addVary(headers);
+  if (lines.length > 0) forbidStoring(headers);
+  for (const line of lines) headers.append("set-cookie", line);
 }
 
 /**
@@ -53,10 +71,10 @@ function isOfSubclass(response: Response): boolean {
 }
 
 /** Adds `Cookie` to `Vary` (RFC 9110 §12.5.5), once. */
-function addVary(headers: Headers): void {
+function addVary(headers: ChangeableHeaders): void {
   const vary = headers.get("vary");
   if (vary === null) headers.set("vary", "Cookie");
-  else if (!/(?:^|,)\s*(?:cookie|\*)\s*(?:,|$)/i.test(vary)) headers.append("vary", "Cookie");
+  else if (!/(?:^|,)\s*(?:cookie|\*)\s*(?:,|$)/i.test(vary)) headers.set("vary", `${vary}, Cookie`);
 }
 
 /** Headers that some cache obeys instead of `Cache-Control`. */
@@ -68,7 +86,7 @@ const OVERRIDES: ReadonlySet<string> = new Set([
 ]);
 
 /** Leaves nothing that lets a cache store the response. */
-function forbidStoring(headers: Headers): void {
+function forbidStoring(headers: ChangeableHeaders): void {
   for (const name of [...headers.keys()].filter(overridesCacheControl)) headers.delete(name);
   headers.set("cache-control", noStore(headers.get("cache-control") ?? ""));
 }
