@@ -97,9 +97,10 @@ describe("inside session/", () => {
     expect(strangers("session/**", ["session/**"], OURS)).toEqual([]);
   });
 
-  test("whoever wants a foreign store, the test kit or Flask's cookies imports them", () => {
-    const optional = [...FOREIGN_STORES, "session/flask.ts", "session/testing/*"];
-    expect(guestsIn("session/**", optional, ["session/testing/*"])).toEqual([]);
+  test("whoever wants a foreign store, the test kit or another optional part imports it", () => {
+    const alone = [...FOREIGN_STORES, "session/flask.ts", "session/node.ts", "session/testing/*"];
+    expect(guestsIn("session/**", alone, ["session/testing/*"])).toEqual([]);
+    expect(guestsIn("session/**", ["session/hold.ts"], ["session/node.ts"])).toEqual([]);
   });
 
   test("jose is in token/ alone", () => {
