@@ -101,6 +101,8 @@ describe("inside session/", () => {
     const alone = [...FOREIGN_STORES, "session/flask.ts", "session/node.ts", "session/testing/*"];
     expect(guestsIn("session/**", alone, ["session/testing/*"])).toEqual([]);
     expect(guestsIn("session/**", ["session/hold.ts"], ["session/node.ts"])).toEqual([]);
+    const handle = ["session/stores/postgres_handle.ts"];
+    expect(guestsIn("session/**", handle, ["session/stores/postgres.ts"])).toEqual([]);
   });
 
   test("jose is in token/ alone", () => {
@@ -110,7 +112,8 @@ describe("inside session/", () => {
   test("there is no other package, and no runtime but in its own store", () => {
     const packages = /^(?!session\/)/;
     expect(strangers("session/token/*", ["session/**", "jose"], packages)).toEqual([]);
-    const others = ["*", "cookie/*", "testing/*", "stores/{store,guarded,memory}.ts"];
+    const stores = "stores/{store,guarded,memory,postgres,postgres_handle}.ts";
+    const others = ["*", "cookie/*", "testing/*", stores];
     for (const name of others) {
       expect(strangers(`session/${name}`, ["session/**"], packages)).toEqual([]);
     }

@@ -1,6 +1,8 @@
-import type { SQL } from "bun";
-import { SessionOptionsError, SessionStoreError } from "../errors.ts";
+import { SessionStoreError } from "../errors.ts";
+import { createRun, type PostgresHandle, type Run } from "./postgres_handle.ts";
 import { checkOptionNames, checkTable, describe, type Store } from "./store.ts";
+
+export type { PostgresHandle } from "./postgres_handle.ts";
 
 export interface PostgresStoreOptions {
   /**
@@ -11,41 +13,39 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * In milliseconds, for a free connection and then for its answer: the longest `storeTimeout`, so
- * nobody waits longer.
- */
-const LONGEST_WAIT = 10_000;
-
-/**
- * A store in PostgreSQL, from version 12, for any number of instances, with the SQL of Bun. At its
- * first use it makes its table and the index `TABLE_expires`, unless the handle's `search_path` has
- * the table; then the user needs only SELECT, INSERT, UPDATE and DELETE on it. Time is the
- * server's.
+ * A store in PostgreSQL, from version 12, for any number of instances, on an SQL of Bun, a `Pool` of pg
+ * or an `sql` of Postgres.js. At its first use it makes its table and the index `TABLE_expires`, unless
+ * the handle's `search_path` has the table; then the user needs only SELECT, INSERT, UPDATE and DELETE
+ * on it. Time is the server's.
  *
  * Each write removes up to two expired rows. Every error of PostgreSQL is the `cause` of a
  * `SessionStoreError`, and a table with other columns than the store needs is one, too. How long a
  * request waits is the `storeTimeout` of `createSessions`. A connection that has not answered for
- * 10 s is closed, and the pool opens another, so a silent server does not use up the pool. Of the
- * calls that wait for a connection the newest is next, and at most 10,000 wait. The handle stays
- * yours to close. Open it like this, because by default it waits 30 s for a server that is silent
- * from the start:
+ * 10 s is closed, and the pool opens another, so a silent server does not use up the pool; Postgres.js
+ * cannot do that. Of the calls that wait for a connection the newest is next, and at most 10,000 wait.
+ * The handle stays yours to close. Open it like one of these, because by default all of them wait long
+ * for a server that is silent from the start:
  *
  * ```ts
  * const store = postgresStore(new SQL(url, { connectionTimeout: 1 }));
+ * const store = postgresStore(new Pool({ connectionString, connectionTimeoutMillis: 1000 }));
+ * const store = postgresStore(postgres(url, { connect_timeout: 1 }));
  * ```
+ *
+ * A `Pool` of pg ends the process when an idle connection breaks, unless it has a listener for `error`:
+ * `pool.on("error", console.error)`.
  *
  * Reads have to go to the primary, and its isolation level has to stay `read committed`. A failover
  * to an asynchronous standby forgets the endings that had not reached it.
  *
  * Throws `SessionOptionsError` if the handle or an option is wrong.
  */
-export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Store {
-  checkHandle(sql);
+export function postgresStore(handle: PostgresHandle, options: PostgresStoreOptions = {}): Store {
+  const run = createRun(handle);
   checkOptionNames(options, ["table"]);
   const { table = "madeleine" } = options;
   checkTable(table);
   const queries = queriesFor(table);
-  const run = createRun(sql);
   let opened: Promise<void> | undefined;
 
   /** The second column of the query's rows, of which there is one for each key, in order. */
@@ -55,12 +55,12 @@ export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Sto
     values: unknown[],
   ): Promise<unknown[]> {
     try {
-      opened ??= openTable(sql, table, run);
+      opened ??= openTable(table, run);
       await opened.catch((error: unknown) => {
         opened = undefined; // The next call tries again.
         throw error;
       });
-      const rows = await run((connection) => connection.unsafe(query, values).values());
+      const rows = await run(query, values);
       return keys.map((key, place) => answerTo(key, place, rows));
     } catch (error) {
       if (error instanceof SessionStoreError) throw error;
@@ -70,7 +70,7 @@ export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Sto
 
   return {
     async get(keys) {
-      const answers = await ask(keys, queries.get, [sql.array([...keys], "TEXT")]);
+      const answers = await ask(keys, queries.get, [keys.join(",")]);
       return answers.map(textOf);
     },
     async replace(key, previous, next, ttl) {
@@ -84,26 +84,8 @@ export function postgresStore(sql: SQL, options: PostgresStoreOptions = {}): Sto
   };
 }
 
-function checkHandle(sql: unknown): void {
-  const adapter = adapterOf(sql);
-  if (adapter === "postgres") return;
-  const given = adapter === undefined ? describe(sql) : `an SQL of Bun for ${adapter}`;
-  throw new SessionOptionsError(
-    `Cannot make a PostgreSQL store: expected an SQL of Bun for postgres, got ${given}. ` +
-      `Write postgresStore(new SQL("postgres://user@host/database"))`,
-  );
-}
-
-/** The kind of database that a handle of Bun is for; undefined for any other value. */
-function adapterOf(sql: unknown): string | undefined {
-  if (typeof sql !== "function" || !("reserve" in sql) || !("options" in sql)) return undefined;
-  const { options } = sql;
-  if (typeof options !== "object" || options === null || !("adapter" in options)) return undefined;
-  return String(options.adapter);
-}
-
 /** Makes the table where there is none, and checks one that was there before. */
-async function openTable(sql: SQL, table: string, run: Run): Promise<void> {
+async function openTable(table: string, run: Run): Promise<void> {
   // Looks first, because CREATE needs a right on the schema even where the table exists. Locks,
   // because of two that create one table at once one fails; any number of our own will do.
   const create = `DO $$ BEGIN IF to_regclass('"${table}"') IS NULL THEN
@@ -112,8 +94,8 @@ async function openTable(sql: SQL, table: string, run: Run): Promise<void> {
         (key text PRIMARY KEY, value text NOT NULL, expires timestamptz NOT NULL);
       CREATE INDEX IF NOT EXISTS "${table}_expires" ON "${table}" (expires);
     END IF; END $$`;
-  await run((connection) => connection.unsafe(create).simple());
-  await checkColumns(sql, table, run);
+  await run(create);
+  await checkColumns(table, run);
 }
 
 const COLUMNS = { key: "text", value: "text", expires: "timestamp with time zone" };
@@ -122,13 +104,12 @@ const COLUMNS = { key: "text", value: "text", expires: "timestamp with time zone
  * A column of another type may change what it is given: `char` pads it, `json` formats it, `bytea`
  * is no text. Then records vanish, and ended sessions come back.
  */
-async function checkColumns(sql: SQL, table: string, run: Run): Promise<void> {
-  const names = sql.array(Object.keys(COLUMNS), "TEXT");
+async function checkColumns(table: string, run: Run): Promise<void> {
   const query = `SELECT asked.name, format_type(atttypid, atttypmod)
-    FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
+    FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS asked (name, place)
     LEFT JOIN pg_attribute ON attrelid = to_regclass('"${table}"') AND attname = asked.name
     ORDER BY place`;
-  const rows = await run((connection) => connection.unsafe(query, [names]).values());
+  const rows = await run(query, [Object.keys(COLUMNS).join(",")]);
   for (const [place, [column, expected]] of Object.entries(COLUMNS).entries()) {
     const type = textOf(answerTo(column, place, rows));
     if (type === expected) continue;
@@ -140,7 +121,7 @@ async function checkColumns(sql: SQL, table: string, run: Run): Promise<void> {
 }
 
 interface Queries {
-  /** The value of each key in $1, a list. */
+  /** The value of each key in $1, where commas stand between them: no key has one. */
   readonly get: string;
   /** Puts the value $2 under the key $1 for $3 seconds, and counts how often: 0 or 1. */
   readonly insert: string;
@@ -157,7 +138,7 @@ function queriesFor(table: string): Queries {
     `WITH put AS (${put} RETURNING 1), purged AS (${purge})
       SELECT $1::text, count(*)::int FROM put`;
   return {
-    get: `SELECT asked.key, value FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place)
+    get: `SELECT asked.key, value FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS asked (key, place)
       LEFT JOIN "${table}" AS record ON record.key = asked.key AND expires > now() ORDER BY place`,
     insert: countOf(`INSERT INTO "${table}" AS record (key, value, expires)
       VALUES ($1, $2, now() + make_interval(secs => $3))
@@ -166,76 +147,6 @@ function queriesFor(table: string): Queries {
     update: countOf(`UPDATE "${table}" SET value = $2, expires = now() + make_interval(secs => $3)
       WHERE key = $1 AND value = $4 AND expires > now()`),
   };
-}
-
-type Query = (connection: SQL) => PromiseLike<unknown>;
-type Run = (query: Query) => Promise<unknown>;
-
-/** Returns a function that runs queries, at most one on each connection of the pool. */
-function createRun(sql: SQL): Run {
-  const { max = 10 } = sql.options;
-  const turns = createTurns(max);
-
-  return async function run(query) {
-    await turns.take();
-    try {
-      const waiting = new AbortController();
-      using connection = await bounded(sql.reserve({ signal: waiting.signal }), () =>
-        waiting.abort(new Error(`No free connection in ${LONGEST_WAIT} ms`)),
-      );
-      // A silent connection never comes back by itself, and each one is missing from the pool.
-      return await bounded(query(connection), () => void connection.close({ timeout: 0 }));
-    } finally {
-      turns.give();
-    }
-  };
-}
-
-interface Turns {
-  /** Waits for a turn. Rejects if too many others come after it. */
-  take(): Promise<void>;
-  /** Ends a turn. */
-  give(): void;
-}
-
-/** When more calls wait than this, the request of the oldest one has long given up. */
-const MOST_WAITING = 10_000;
-
-/**
- * Lets `count` calls run at once. Of those that wait, the newest is next. With the oldest next, an
- * overloaded database would only work for requests that have given up, and answer none in time.
- */
-function createTurns(count: number): Turns {
-  const waiting: PromiseWithResolvers<void>[] = [];
-  let free = count;
-
-  return {
-    async take() {
-      if (free > 0) {
-        free -= 1;
-        return;
-      }
-      const turn = Promise.withResolvers<void>();
-      waiting.push(turn);
-      if (waiting.length > MOST_WAITING) waiting.shift()?.reject(new Error("Too many calls wait"));
-      await turn.promise;
-    },
-    give() {
-      const turn = waiting.pop();
-      if (turn === undefined) free += 1;
-      else turn.resolve();
-    },
-  };
-}
-
-/** Waits for the promise. `giveUp`, which makes it reject, is called after 10 s. */
-async function bounded<T>(promise: PromiseLike<T>, giveUp: () => void): Promise<T> {
-  const timer = setTimeout(giveUp, LONGEST_WAIT);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The second column of the row in its place, which has to be about the key. */

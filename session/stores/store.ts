@@ -66,6 +66,7 @@ export function checkTable(table: unknown): void {
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value !== "object" && typeof value !== "function") return `a ${typeof value}`;
+  if ("then" in value) return "a promise: await it";
   const { name } = value.constructor ?? Object;
   if (name === "Object") return "an object";
   return name === "Function" ? "a function" : `an instance of ${name}`;

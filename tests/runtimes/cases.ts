@@ -39,7 +39,9 @@ export async function runCases(all: readonly Case[] = cases): Promise<Result[]> 
       await run();
       results.push({ name });
     } catch (error) {
-      results.push({ name, error: String(error) });
+      const cause =
+        error instanceof Error && error.cause instanceof Error ? ` (${String(error.cause)})` : "";
+      results.push({ name, error: `${String(error)}${cause}` });
     }
   }
   return results;

@@ -37,8 +37,16 @@ const SQLITE_LINE = `Write sqliteStore(new Database("data/sessions.sqlite"))`;
 const REDIS =
   "Cannot make a Redis store: expected a client with the method send, such as RedisClient of Bun";
 const REDIS_LINE = "Write redisStore(new RedisClient(url))";
-const POSTGRES = "Cannot make a PostgreSQL store: expected an SQL of Bun for postgres";
-const POSTGRES_LINE = `Write postgresStore(new SQL("postgres://user@host/database"))`;
+const POSTGRES =
+  "Cannot make a PostgreSQL store: expected an SQL of Bun, a Pool of pg or an sql of Postgres.js";
+const POOL_LINE = "postgresStore(new Pool({ connectionString }))";
+const POSTGRES_LINE = `Write postgresStore(new SQL(url)) or ${POOL_LINE} or postgresStore(postgres(url))`;
+
+/** Shaped like a single connection of pg. */
+class Client {
+  connect(): void {}
+  query(): void {}
+}
 
 describe("a wrong handle is an error at once, which names the right line", () => {
   test.each<[string, unknown, unknown]>([
@@ -52,6 +60,12 @@ describe("a wrong handle is an error at once, which names the right line", () =>
     [`${POSTGRES}, got a string. ${POSTGRES_LINE}`, postgresStore, "postgres://:pw@db/"],
     [`${POSTGRES}, got a function. ${POSTGRES_LINE}`, postgresStore, SQL],
     [`${POSTGRES}, got an instance of Database. ${POSTGRES_LINE}`, postgresStore, sqlite],
+    [`${POSTGRES}, got an instance of Client. Write ${POOL_LINE}`, postgresStore, new Client()],
+    [
+      `${POSTGRES}, got a promise: await it. ${POSTGRES_LINE}`,
+      postgresStore,
+      Promise.resolve(postgres),
+    ],
     [
       `${POSTGRES}, got an SQL of Bun for sqlite. ${POSTGRES_LINE}`,
       postgresStore,
@@ -63,6 +77,7 @@ describe("a wrong handle is an error at once, which names the right line", () =>
       new SQL("mysql://nobody@127.0.0.1:1/none"),
     ],
     [`${REDIS}, got undefined. ${REDIS_LINE}`, redisStore, undefined],
+    [`${REDIS}, got a promise: await it. ${REDIS_LINE}`, redisStore, Promise.resolve({})],
     [`${REDIS}, got a string. ${REDIS_LINE}`, redisStore, "redis://:pw@db/"],
     [`${REDIS}, got a function. ${REDIS_LINE}`, redisStore, RedisClient],
     [`${REDIS}, got an instance of Database. ${REDIS_LINE}`, redisStore, sqlite],
