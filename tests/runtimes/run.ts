@@ -1,6 +1,7 @@
 /**
  * Packs the library, installs the tarball in an empty project, and runs the same cases there on Bun,
- * two versions of Node, Deno and workerd. The runtimes come from npm, into a folder that is kept.
+ * two versions of Node, Deno and workerd. On Node it runs the stores on foreign clients, and the
+ * middleware in foreign frameworks. The runtimes come from npm, into a folder that is kept.
  *
  * @module
  */
@@ -26,6 +27,10 @@ const newestNode: string = join(tools, "node_modules/node-newest/bin/node");
 const parse: (text: string) => Result[] = JSON.parse;
 const isRedisThere: boolean = await isOpen(process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379");
 if (!isRedisThere) console.log("Skipped: the Redis clients, because there is no Redis");
+const isPostgresThere: boolean = await isOpen(
+  process.env["POSTGRES_URL"] ?? "postgres://127.0.0.1:5432",
+);
+if (!isPostgresThere) console.log("Skipped: pg and Postgres.js, because there is no PostgreSQL");
 
 let failures = 0;
 
@@ -53,6 +58,14 @@ async function report(name: string, part: () => Promise<readonly Result[]>): Pro
 
 async function versionOf(command: string, option = "--version"): Promise<string> {
   return /\d[\w.-]*/.exec(await run([command, option]))?.[0] ?? "";
+}
+
+async function versionsIn(folder: string, names: readonly string[]): Promise<string> {
+  const versions = names.map(async (name) => {
+    const manifest = await Bun.file(join(folder, "node_modules", name, "package.json")).text();
+    return `${name.replace(/-\d$/, "")} ${/"version": "([^"]+)"/.exec(manifest)?.[1]}`;
+  });
+  return (await Promise.all(versions)).join(", ");
 }
 
 async function runProgram(command: readonly string[], cwd: string): Promise<Result[]> {
@@ -111,6 +124,7 @@ await mkdir(tools, { recursive: true });
 await using temporary = await temporaryFolder();
 const project = join(temporary.path, "project");
 const stores = join(temporary.path, "stores");
+const frameworks = join(temporary.path, "frameworks");
 const tarball = await pack(temporary.path);
 await Promise.all([
   install(tools, [
@@ -120,14 +134,35 @@ await Promise.all([
     `node-newest@${NODE}@latest`,
   ]),
   install(project, [tarball]),
-  install(stores, [tarball, "ioredis", "redis", "bun-types"]),
+  install(stores, [tarball, "ioredis", "redis", "pg", "postgres", "@types/pg", "bun-types"]),
+  install(frameworks, [
+    tarball,
+    "express-4@npm:express@4",
+    "@types/express-4@npm:@types/express@4",
+    "express-5@npm:express@5",
+    "@types/express-5@npm:@types/express@5",
+    ...["connect", "polka", "body-parser", "compression"].flatMap((name) => [
+      name,
+      `@types/${name}`,
+    ]),
+    "bun-types",
+  ]),
 ]);
-for (const folder of [project, stores]) await cp(here, join(folder, "suite"), { recursive: true });
+for (const folder of [project, stores, frameworks])
+  await cp(here, join(folder, "suite"), { recursive: true });
 
-const external = ["madeleine", "madeleine/*", "ioredis", "redis"];
+const external = ["madeleine", "madeleine/*", "ioredis", "redis", "pg", "postgres"];
+const served = ["express-4", "express-5", "connect", "polka", "body-parser", "compression"];
 const suite = await bundle(join(project, "suite/main.ts"), project, external);
 await bundle(join(project, "suite/worker.ts"), project, []);
 const redis = await bundle(join(stores, "suite/redis.ts"), stores, external);
+const postgres = await bundle(join(stores, "suite/postgres.ts"), stores, external);
+const middleware = await bundle(
+  join(frameworks, "suite/middleware.ts"),
+  frameworks,
+  [...external, ...served],
+  "node",
+);
 const sqlite = await bundle(join(stores, "suite/sqlite.ts"), stores, external, "node");
 
 const { packages, bytes } = await measure(project);
@@ -136,7 +171,8 @@ if (packages !== 2 || bytes > SIZE_LIMIT) failures += 1;
 
 await report("Type declarations", async () => {
   await checkTypes(project, ["suite/main.ts", "suite/worker.ts"], true);
-  await checkTypes(stores, ["suite/types.ts", "suite/redis.ts"], false);
+  await checkTypes(stores, ["suite/types.ts", "suite/redis.ts", "suite/postgres.ts"], false);
+  await checkTypes(frameworks, ["suite/middleware.ts"], false);
   return [{ name: "nodenext" }, { name: "bundler" }];
 });
 await report(`Bun ${Bun.version}`, () => runProgram([process.execPath, suite], project));
@@ -144,6 +180,12 @@ for (const node of [node20, newestNode]) {
   const name = `Node ${await versionOf(node)}`;
   await report(name, () => runProgram([node, suite], project));
   if (isRedisThere) await report(`${name} with Redis`, () => runProgram([node, redis], stores));
+  if (isPostgresThere) {
+    await report(`${name} with PostgreSQL`, () => runProgram([node, postgres], stores));
+  }
+  await report(`${name} with ${await versionsIn(frameworks, served.slice(0, 4))}`, () =>
+    runProgram([node, middleware], frameworks),
+  );
 }
 // Node has SQLite of its own from version 22.5.
 await report("node:sqlite of the newest Node", () => runProgram([newestNode, sqlite], stores));
