@@ -22,7 +22,6 @@ const newestNode: string = join(
   import.meta.dirname,
   "../../node_modules/.cache/runtimes/node_modules/node-newest/bin/node",
 );
-const adapter = "@remix-run/node-fetch-server@latest";
 const bun: string = process.execPath;
 
 const recipes: readonly Recipe[] = [
@@ -35,7 +34,7 @@ const recipes: readonly Recipe[] = [
     program: "react-router-server.ts",
     runtime: bun,
   },
-  { packages: ["express@latest", adapter], program: "express.ts", runtime: newestNode },
+  { packages: ["express@latest"], program: "express.ts", runtime: newestNode },
 ];
 
 /** A port that was free a moment ago. */

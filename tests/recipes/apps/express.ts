@@ -1,18 +1,25 @@
-import { createRequestListener } from "@remix-run/node-fetch-server";
 import express from "express";
 import { createSessions } from "madeleine";
+import { session, type WithSession } from "madeleine/node";
+
+declare global {
+  namespace Express {
+    interface Request extends WithSession {}
+  }
+}
 
 const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });
-const home = () => new Response(null, { status: 303, headers: { location: "/" } });
-const page = sessions.handler((_, { subject }) => new Response(`You are ${subject ?? "nobody"}`));
-const login = sessions.handler(async (request, session) => {
-  const username = String((await request.formData()).get("username") ?? "");
-  if (username === "") return new Response("Who are you?", { status: 400 });
-  session.signIn(username);
-  return home();
-});
-const logout = sessions.handler((_, session) => (session.destroy(), home()));
+const app = express().use(session(sessions), express.urlencoded());
 
-const app = express().get("/", createRequestListener(page));
-app.post("/login", createRequestListener(login)).post("/logout", createRequestListener(logout));
+app.get("/", ({ session }, res) => void res.send(`You are ${session.subject ?? "nobody"}`));
+app.post("/login", ({ body, session }, res) => {
+  const username = String(body?.username ?? "");
+  if (username === "") return void res.status(400).send("Who are you?");
+  session.signIn(username);
+  res.redirect(303, "/");
+});
+app.post("/logout", ({ session }, res) => {
+  session.destroy();
+  res.redirect(303, "/");
+});
 app.listen(process.env["PORT"] ?? 3000);
