@@ -1,15 +1,15 @@
-import { adoptedDraft } from "./adopt.ts";
 import { BUSY } from "./answers.ts";
-import { checkSubject, createDraft, type Draft } from "./changes.ts";
+import { checkSubject } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { RETENTION } from "./decide.ts";
-import { type CommittedCookie, cookieValues } from "./cookie/header.ts";
+import type { CommittedCookie } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
+import { createOpener } from "./open.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
 import { type CheckedRequest, checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
-import { type Found, find, writeGeneration } from "./record.ts";
+import { writeGeneration } from "./record.ts";
 import { draftOf, ReadonlySession } from "./readonly_session.ts";
 import { endOthersOf, Session } from "./session.ts";
 import {
@@ -21,14 +21,7 @@ import {
 } from "./source.ts";
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
-import {
-  createTokens,
-  generationKey,
-  hasOurType,
-  randomId,
-  type Rejection,
-  type VerifiedToken,
-} from "./token/token.ts";
+import { createTokens, generationKey, randomId } from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<
@@ -115,11 +108,6 @@ interface Opened<Data extends object> {
   isInHandler: boolean;
 }
 
-/**
- * A browser rarely sends two cookies of one name. More than four is an attack, so we take none: some
- * before the user's own could push that out of sight, and the attacker's into its place.
- */
-const CANDIDATES = 4;
 /** Where browsers, Safari aside, keep `Secure` cookies over plain http. */
 const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d+){3}|\[::1\])$/;
 
@@ -139,10 +127,10 @@ export function createSessions<
 >(options: SessionOptions<Data>): Sessions<Data> {
   const settings = checkOptions(options);
   const { cookie, storeTimeout, onEvent } = settings;
-  const { adopt } = options;
   const tokens = createTokens({ ...settings, audience: cookie.audience });
   const store = settings.store === null ? NO_STORE : guarded(settings.store, storeTimeout);
   const committer: Committer = { settings, tokens, store, turns: new Map() };
+  const openDraft = createOpener(settings, tokens, store, options.adopt);
   const openedOf = new WeakMap<object, Opened<Data>>();
 
   function open(source: Source): MaybePromise<Session<Data>> {
@@ -177,70 +165,6 @@ export function createSessions<
     throw error;
   }
 
-  function openDraft(source: Source, header: string | null): MaybePromise<Draft> {
-    const values = header === null ? [] : cookieValues(header, cookie.name);
-    const [first] = values;
-    if (first === undefined) return openWithout(source, values);
-    if (values.length > 1) return openOneOf(source, values);
-    return chain(tokens.verify(first), (token) =>
-      typeof token === "string"
-        ? openWithout(source, values, token)
-        : chain(lookUp(token), (found) => openFound(source, found)),
-    );
-  }
-
-  /**
-   * Without a good cookie of ours: a visitor's session, or another system's. A cookie of our name that
-   * is not a token of ours may be the other system's. `reason` says why it is rejected.
-   */
-  function openWithout(
-    source: Source,
-    values: readonly string[],
-    reason?: Rejection,
-  ): MaybePromise<Draft> {
-    const adoptable = values.some(hasOurType)
-      ? undefined
-      : adopt?.(webHeadersOf(headersOf(source)));
-    return chain(adoptable, (adoptable) => {
-      if (adoptable !== undefined) {
-        return adoptedDraft(adoptable, store, settings, source);
-      }
-      if (reason !== undefined) onEvent({ type: "rejected", reason });
-      return createDraft(settings, source);
-    });
-  }
-
-  /** What the store says of a cookie. */
-  function lookUp(token: VerifiedToken): MaybePromise<Found> {
-    const { id, login } = token.state;
-    const keys = login === undefined ? [id] : [id, login.key];
-    return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
-  }
-
-  function openFound(source: Source, found: Found): Draft {
-    if (found.kind === "ended") {
-      const type = found.next === undefined ? "ended" : "superseded";
-      onEvent({ type, id: found.token.state.id });
-    }
-    return createDraft(settings, source, found);
-  }
-
-  /** Of several cookies: ended ones do not count, and two live sessions make none. */
-  async function openOneOf(source: Source, values: readonly string[]): Promise<Draft> {
-    const few = values.length > CANDIDATES ? [] : values;
-    const results = await Promise.all(few.map(async (value) => tokens.verify(value)));
-    const verified = results.filter((result) => typeof result !== "string");
-    const reason = results.find((result) => typeof result === "string");
-    if (verified.length === 0 && reason !== undefined) return openWithout(source, values, reason);
-    const all = await Promise.all(verified.map(async (token) => lookUp(token)));
-    const live = all.filter(({ kind }) => kind === "live");
-    const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
-    const isOne = new Set(live.map(({ token }) => token.state.id)).size <= 1;
-    if (isOne && newest !== undefined) return openFound(source, newest);
-    onEvent({ type: "ambiguous" });
-    return createDraft(settings, source);
-  }
-
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const draft = draftOf(session);
     const isAgain = draft.committed !== undefined;
@@ -270,7 +194,7 @@ export function createSessions<
     });
   }
 
-  if (adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
+  if (options.adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
 
   const { publicOrigin = "" } = settings.origin === false ? {} : settings.origin;
   let isWarned = !cookie.options.secure || publicOrigin.startsWith("https:");
@@ -358,11 +282,6 @@ export function createSessions<
 
 function failWithoutStore(what: string): never {
   throw new SessionOptionsError(`Cannot end ${what}: there is no store. Give createSessions one`);
-}
-
-/** The newest cookie first. */
-function byVersion({ token: one }: Found, { token: other }: Found): number {
-  return other.state.version - one.state.version;
 }
 
 function hasLines(response: Response, lines: readonly string[]): boolean {

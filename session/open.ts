@@ -1,0 +1,98 @@
+import { adoptedDraft } from "./adopt.ts";
+import { createDraft, type Draft } from "./changes.ts";
+import { cookieValues } from "./cookie/header.ts";
+import { chain, type MaybePromise } from "./maybe.ts";
+import type { SessionOptions, Settings } from "./options.ts";
+import { type Found, find } from "./record.ts";
+import { headersOf, type Source, webHeadersOf } from "./source.ts";
+import type { Store } from "./stores/store.ts";
+import { hasOurType, type Rejection, type Tokens, type VerifiedToken } from "./token/token.ts";
+
+/**
+ * A browser rarely sends two cookies of one name. More than four is an attack, so we take none: some
+ * before the user's own could push that out of sight, and the attacker's into its place.
+ */
+const CANDIDATES = 4;
+/**
+ * Makes what opens sessions: from a `Cookie` header, or null, it makes the draft of the session that the
+ * request came with. Throws or rejects with `SessionStoreError`, and with what `adopt` throws.
+ */
+export function createOpener<Data extends object>(
+  settings: Settings,
+  tokens: Tokens,
+  store: Store,
+  adopt: SessionOptions<Data>["adopt"],
+): (source: Source, header: string | null) => MaybePromise<Draft> {
+  const { cookie, onEvent } = settings;
+
+  function open(source: Source, header: string | null): MaybePromise<Draft> {
+    const values = header === null ? [] : cookieValues(header, cookie.name);
+    const [first] = values;
+    if (first === undefined) return openWithout(source, values);
+    if (values.length > 1) return openOneOf(source, values);
+    return chain(tokens.verify(first), (token) =>
+      typeof token === "string"
+        ? openWithout(source, values, token)
+        : chain(lookUp(token), (found) => openFound(source, found)),
+    );
+  }
+
+  /**
+   * Without a good cookie of ours: a visitor's session, or another system's. A cookie of our name that
+   * is not a token of ours may be the other system's. `reason` says why it is rejected.
+   */
+  function openWithout(
+    source: Source,
+    values: readonly string[],
+    reason?: Rejection,
+  ): MaybePromise<Draft> {
+    const adoptable = values.some(hasOurType)
+      ? undefined
+      : adopt?.(webHeadersOf(headersOf(source)));
+    return chain(adoptable, (adoptable) => {
+      if (adoptable !== undefined) {
+        return adoptedDraft(adoptable, store, settings, source);
+      }
+      if (reason !== undefined) onEvent({ type: "rejected", reason });
+      return createDraft(settings, source);
+    });
+  }
+
+  /** What the store says of a cookie. */
+  function lookUp(token: VerifiedToken): MaybePromise<Found> {
+    const { id, login } = token.state;
+    const keys = login === undefined ? [id] : [id, login.key];
+    return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
+  }
+
+  function openFound(source: Source, found: Found): Draft {
+    if (found.kind === "ended") {
+      const type = found.next === undefined ? "ended" : "superseded";
+      onEvent({ type, id: found.token.state.id });
+    }
+    return createDraft(settings, source, found);
+  }
+
+  /** Of several cookies: ended ones do not count, and two live sessions make none. */
+  async function openOneOf(source: Source, values: readonly string[]): Promise<Draft> {
+    const few = values.length > CANDIDATES ? [] : values;
+    const results = await Promise.all(few.map(async (value) => tokens.verify(value)));
+    const verified = results.filter((result) => typeof result !== "string");
+    const reason = results.find((result) => typeof result === "string");
+    if (verified.length === 0 && reason !== undefined) return openWithout(source, values, reason);
+    const all = await Promise.all(verified.map(async (token) => lookUp(token)));
+    const live = all.filter(({ kind }) => kind === "live");
+    const [newest] = (live.length > 0 ? live : all).toSorted(byVersion);
+    const isOne = new Set(live.map(({ token }) => token.state.id)).size <= 1;
+    if (isOne && newest !== undefined) return openFound(source, newest);
+    onEvent({ type: "ambiguous" });
+    return createDraft(settings, source);
+  }
+
+  return open;
+}
+
+/** The newest cookie first. */
+function byVersion({ token: one }: Found, { token: other }: Found): number {
+  return other.state.version - one.state.version;
+}
