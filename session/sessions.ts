@@ -6,19 +6,14 @@ import type { CommittedCookie } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
+import { createInsecureWarning } from "./insecure.ts";
 import { createOpener } from "./open.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
 import { type CheckedRequest, checkOrigin, type OriginOptions, refuseOrigin } from "./origin.ts";
 import { writeGeneration } from "./record.ts";
 import { draftOf, ReadonlySession } from "./readonly_session.ts";
 import { endOthersOf, Session } from "./session.ts";
-import {
-  cookieHeaderOf,
-  headersOf,
-  type NodeHeaders,
-  type Source,
-  webHeadersOf,
-} from "./source.ts";
+import { cookieHeaderOf, headersOf, type NodeHeaders, type Source } from "./source.ts";
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import { createTokens, generationKey, randomId } from "./token/token.ts";
@@ -108,9 +103,6 @@ interface Opened<Data extends object> {
   isInHandler: boolean;
 }
 
-/** Where browsers, Safari aside, keep `Secure` cookies over plain http. */
-const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127(?:\.\d+){3}|\[::1\])$/;
-
 /**
  * Sessions that live in one signed cookie. Throws `SessionOptionsError` for a wrong configuration.
  *
@@ -131,6 +123,7 @@ export function createSessions<
   const store = settings.store === null ? NO_STORE : guarded(settings.store, storeTimeout);
   const committer: Committer = { settings, tokens, store, turns: new Map() };
   const openDraft = createOpener(settings, tokens, store, options.adopt);
+  const warnWhereInsecure = createInsecureWarning(settings);
   const openedOf = new WeakMap<object, Opened<Data>>();
 
   function open(source: Source): MaybePromise<Session<Data>> {
@@ -195,22 +188,6 @@ export function createSessions<
   }
 
   if (options.adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
-
-  const { publicOrigin = "" } = settings.origin === false ? {} : settings.origin;
-  let isWarned = !cookie.options.secure || publicOrigin.startsWith("https:");
-
-  /** Browsers say `Sec-Fetch-Site` where they keep `Secure` cookies: over https and on localhost. */
-  function warnWhereInsecure(source: Source | undefined): void {
-    if (isWarned || source === undefined || !("url" in source) || typeof source.url !== "string") {
-      return;
-    }
-    if (!source.url.startsWith("http:") || !URL.canParse(source.url)) return;
-    const { hostname, host } = new URL(source.url);
-    if (LOOPBACK.test(hostname)) return;
-    if (webHeadersOf(headersOf(source)).has("sec-fetch-site")) return;
-    isWarned = true;
-    onEvent({ type: "insecure", host });
-  }
 
   function isRefused(request: CheckedRequest, origin = settings.origin): boolean {
     const reason = origin === false ? null : checkOrigin(request, origin);
