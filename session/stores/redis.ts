@@ -59,7 +59,8 @@ const PAUSE = 1000;
  *
  * Set the server to `maxmemory-policy noeviction`, because an evicted record is a forgotten ending.
  * So is what an asynchronous failover loses, or a restart without `appendonly yes`. Reads have to
- * go to the primary. A call names one key, which suits a cluster.
+ * go to the primary. A call names one key, so it works on a Redis Cluster: docs/scaling.md says
+ * with which client, and what a failover loses.
  *
  * Throws `SessionOptionsError` if the client or an option is wrong.
  */

@@ -110,3 +110,9 @@ test.each(rows)("docs/scaling.md says what is asked for: $operation", async (row
     store: await callsOf(operation, "store"),
   }).toEqual({ cookie: row.cookie, store: row.store });
 });
+
+test("docs/scaling.md shows how to wait for a replica as the failovers do it", async () => {
+  const source = await Bun.file(join(ROOT, "tests/failover/ioredis.ts")).text();
+  const [shown] = /async send\(.*?\n    \},\n/s.exec(source) ?? ["nothing"];
+  expect(page).toContain(shown.replaceAll(/^ {2}/gm, ""));
+});
