@@ -1,22 +1,50 @@
 import { expect, test } from "bun:test";
+import {
+  countGlue,
+  frameworkVersion,
+  manifestOf,
+  type Recipe,
+  recipes,
+} from "../recipes/catalogue.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const document = await Bun.file(`${root}docs/recipes.md`).text();
 const shown = Array.from(
-  document.matchAll(/<!-- (\S+) -->\n\n```ts\n(.*?)```\n/gs),
+  document.matchAll(/<!-- (\S+) -->\n\n```\w+\n(.*?)```\n/gs),
   ([, path = "", text = ""]) => [path, text] as const,
 );
 
-test("docs/recipes.md shows every recipe", () => {
-  const files = [...new Bun.Glob("tests/recipes/apps/*.ts").scanSync(root)];
-  const recipes = files.filter((file) => !file.endsWith("-server.ts"));
-  expect(shown.map(([path]) => path).toSorted()).toEqual(recipes.toSorted());
+test("docs/recipes.md shows every file that connects or uses a session", () => {
+  const files = recipes.flatMap(({ name, glue, pages }) =>
+    [...glue, ...pages].map((file) => `tests/recipes/${name}/${file}`),
+  );
+  expect(shown.map(([path]) => path)).toEqual([...files, "tests/recipes/page.ts"]);
 });
 
-test.each(shown)("docs/recipes.md shows %s as it runs, in 15 lines of ours", async (path, text) => {
+test.each(shown)("docs/recipes.md shows %s as it runs", async (path, text) => {
   expect(text).toBe(await Bun.file(root + path).text());
-  // Types are no code: they are gone when it runs.
-  const code = text.replace(/^declare global \{\n.*?^\}\n/ms, "");
-  const lines = code.split("\n").filter((line) => line !== "" && !line.startsWith("import "));
-  expect(lines.length).toBeLessThanOrEqual(15);
 });
+
+async function rowOf(recipe: Recipe): Promise<string[]> {
+  const { title, runtime } = recipe;
+  return [title, await frameworkVersion(recipe), runtime, String(await countGlue(recipe))];
+}
+
+test("docs/recipes.md has a row for each recipe, with its version and its lines of glue", async () => {
+  const rows = Array.from(document.matchAll(/^\| (.*) \|$/gm), ([, row = ""]) =>
+    row.split(" | ").map((cell) => cell.trim()),
+  );
+  const expected = await Promise.all(recipes.map(rowOf));
+  expect(rows.slice(2).map((row) => row.slice(0, 4))).toEqual(expected);
+});
+
+test.each(recipes.map((recipe) => [recipe.name, recipe] as const))(
+  "the recipe %s names exact versions, and its glue stays short",
+  async (name, recipe) => {
+    const { dependencies, devDependencies } = await manifestOf(name);
+    for (const version of Object.values({ ...dependencies, ...devDependencies })) {
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    }
+    expect(await countGlue(recipe)).toBeLessThanOrEqual(recipe.limit ?? 8);
+  },
+);

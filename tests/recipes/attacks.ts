@@ -14,12 +14,6 @@ const EVIL = { origin: "https://evil.example", "sec-fetch-site": "cross-site" };
 /** What a page shows that was made for developers. */
 const SOURCE = /createSessions|\bat \w+ \(|\.ts\b/;
 
-/** Who a page of the recipes says is signed in. */
-export function userOfRecipe(page: string): string | null {
-  const [, user = ""] = /^You are (.*)$/.exec(page) ?? [];
-  return user === "nobody" ? null : user;
-}
-
 /** Sends a login page what other sites and wrong programs send. Throws where it is not safe. */
 export async function attack({ origin, userOf }: LoginPage): Promise<void> {
   const visitor = (): Client =>

@@ -7,7 +7,10 @@ const root: string = new URL("../..", import.meta.url).pathname;
 /** Runs a command to its end and gives what it wrote. Throws where it fails. */
 export async function run(
   command: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Record<string, string> } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string | undefined>>;
+  } = {},
 ): Promise<string> {
   const env = { ...process.env, ...options.env };
   const child = Bun.spawn([...command], { cwd: options.cwd ?? root, env, stderr: "pipe" });

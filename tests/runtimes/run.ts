@@ -5,24 +5,19 @@
  *
  * @module
  */
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "madeleine/testing";
 import { signIn } from "./app.ts";
 import type { Result } from "./cases.ts";
 import { bundle, install, measure, pack, run, temporaryFolder } from "./project.ts";
+import { deno, installTools, newestNode, node20, tools } from "./tools.ts";
 
 const here: string = import.meta.dirname;
-const tools: string = join(here, "../../node_modules/.cache/runtimes");
-const bin: string = join(tools, "node_modules/.bin");
 const tsc: string = join(here, "../../node_modules/.bin/tsc");
 
 /** Bytes of both packages as they lie on the disk: npm's own files not counted. */
 const SIZE_LIMIT = 600_000;
-
-const NODE = `npm:node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
-const node20: string = join(tools, "node_modules/node-20/bin/node");
-const newestNode: string = join(tools, "node_modules/node-newest/bin/node");
 
 const parse: (text: string) => Result[] = JSON.parse;
 const isRedisThere: boolean = await isOpen(process.env["REDIS_URL"] ?? "redis://127.0.0.1:6379");
@@ -120,19 +115,13 @@ const config :Workerd.Config = (
   }
 }
 
-await mkdir(tools, { recursive: true });
 await using temporary = await temporaryFolder();
 const project = join(temporary.path, "project");
 const stores = join(temporary.path, "stores");
 const frameworks = join(temporary.path, "frameworks");
 const tarball = await pack(temporary.path);
 await Promise.all([
-  install(tools, [
-    "deno@latest",
-    "workerd@latest",
-    `node-20@${NODE}@20`,
-    `node-newest@${NODE}@latest`,
-  ]),
+  installTools(),
   install(project, [tarball]),
   install(stores, [tarball, "ioredis", "redis", "pg", "postgres", "@types/pg", "bun-types"]),
   install(frameworks, [
@@ -189,7 +178,6 @@ for (const node of [node20, newestNode]) {
 }
 // Node has SQLite of its own from version 22.5.
 await report("node:sqlite of the newest Node", () => runProgram([newestNode, sqlite], stores));
-const deno = join(bin, "deno");
 await report(`Deno ${await versionOf(deno)}`, () =>
   runProgram([deno, "run", "--allow-net=127.0.0.1", suite], project),
 );

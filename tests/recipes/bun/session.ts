@@ -1,0 +1,3 @@
+import { createSessions } from "madeleine";
+
+export const sessions = createSessions({ secretKey: process.env["SECRET_KEY"] });

@@ -1,0 +1,33 @@
+import type { Flash } from "madeleine";
+import { headers } from "next/headers";
+import { sessions, source } from "../session.ts";
+import { add, login, logout } from "./actions.ts";
+
+export default async function Page() {
+  const session = await sessions.read(await source());
+  const flashes: Flash[] = JSON.parse(
+    decodeURIComponent((await headers()).get("x-flashes") ?? "[]"),
+  );
+  return (
+    <main>
+      <p>{`You are ${session.subject ?? "nobody"}`}</p>
+      <p>{`In your bag: ${[...session.keys()].join(", ")}`}</p>
+      {flashes.map(({ message }) => (
+        <p role="status" key={message}>
+          {message}
+        </p>
+      ))}
+      <form id="login" action={login}>
+        <input name="username" />
+        <button>Log in</button>
+      </form>
+      <form id="add" action={add}>
+        <input name="item" />
+        <button>Add</button>
+      </form>
+      <form id="logout" action={logout}>
+        <button>Log out</button>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,19 @@
+import { Outlet, Scripts } from "react-router";
+import type { Route } from "./+types/root";
+import { keepSession } from "./session.server.ts";
+
+export const middleware: Route.MiddlewareFunction[] = [keepSession];
+
+export default function Root() {
+  return (
+    <html lang="en">
+      <head>
+        <title>Recipe</title>
+      </head>
+      <body>
+        <Outlet />
+        <Scripts />
+      </body>
+    </html>
+  );
+}

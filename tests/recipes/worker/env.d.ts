@@ -1,0 +1,6 @@
+declare namespace Cloudflare {
+  interface Env {
+    readonly RECORDS: DurableObjectNamespace<import("./store.ts").SessionRecord>;
+    readonly SECRET_KEY: string;
+  }
+}
