@@ -156,7 +156,7 @@ async function look(
     signedIn:
       subject === undefined || key === undefined
         ? undefined
-        : { subject, key, generation: readGeneration(key, texts.get(key))?.generation },
+        : { subject, key, generation: readGeneration(key, texts.get(key)) },
     endedOthersOf: othersKey,
     successor: mayFollow ? await follow(store, found.next, texts) : undefined,
   };
@@ -184,9 +184,10 @@ async function findAgain(
     return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
   };
   if (found.kind === "ended") {
-    // It stays so, whatever the store says of it now: another request may take its own end back.
+    // It stays ended, whatever the store says now: another request may take its own end back.
     const mark = findMark(id, before(id));
-    return { ...found, ...mark, hasMark: mark !== undefined };
+    const { at, next } = mark ?? found;
+    return { ...found, at, next, hasMark: mark !== undefined };
   }
   const both = [before(id), login && before(login.key)] as const;
   const again =

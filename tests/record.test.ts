@@ -185,7 +185,7 @@ describe("the texts", () => {
   ])("of a mark of a session that %s", (how, other, next) => {
     const text = writeMark(ID, how, START, other);
     expect(text).toBe(`${ID} ${how} 1700000000000 ${other}`);
-    expect(findMark(ID, text)).toEqual({ at: START, next });
+    expect(findMark(ID, text)).toMatchObject({ at: START, next });
   });
 
   test("a record is no mark", () => {
@@ -195,7 +195,7 @@ describe("the texts", () => {
   test("of a generation", () => {
     const text = writeGeneration(KEY, NEW, START);
     expect(text).toBe(`sub:key generation 1700000000000 ${NEW}`);
-    expect(readGeneration(KEY, text)).toEqual({ generation: NEW, at: START });
+    expect(readGeneration(KEY, text)).toBe(NEW);
     expect(readGeneration(KEY, undefined)).toBeUndefined();
   });
 

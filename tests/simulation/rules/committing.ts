@@ -30,7 +30,7 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "signIn(): look at the generation of its subject",
     how: "the login has none",
     file: "commit.ts",
-    find: "generation: readGeneration(key, texts.get(key))?.generation }",
+    find: "generation: readGeneration(key, texts.get(key)) }",
     replace: "generation: undefined }",
     shows: ["signedOut"],
   },
