@@ -1,12 +1,5 @@
 import { findForeign } from "./adopt.ts";
-import {
-  type Calls,
-  type Changes,
-  changesOf,
-  type Draft,
-  hasChanges,
-  isUnused,
-} from "./changes.ts";
+import { type Changes, changesOf, type Draft, hasChanges, isUnused } from "./changes.ts";
 import { type CommittedCookie, COOKIE_LIMIT, deleteCookie, setCookie } from "./cookie/header.ts";
 import {
   decide,
@@ -27,17 +20,22 @@ import type { Store } from "./stores/store.ts";
 import { shortenData, writeClaims, writeData } from "./token/claims.ts";
 import { generationKey, randomId, tokenLength, type Tokens } from "./token/token.ts";
 
-/** What `commit` works with, the same for all sessions of one `createSessions`. */
+/** What the commits of one `createSessions` share. */
 export interface Committer {
   readonly settings: Settings;
   readonly tokens: Tokens;
   readonly store: Store;
-  /** The last commit under way of each session, by its id. */
+  /** The newest unfinished commit of each session, by its id. */
   readonly turns: Map<string, Promise<unknown>>;
 }
 
-/** What the store has, by key. */
-type Texts = Map<string, string | undefined>;
+/** The token that a commit sends. */
+interface Signed {
+  readonly state: State;
+  readonly text: string;
+  /** What the cookie's name and value take. */
+  readonly bytes: number;
+}
 
 /** In bytes. A larger cookie is reported as `near-limit`. */
 const NEAR_LIMIT = 3072;
@@ -46,9 +44,9 @@ const SUCCESSORS = 8;
 const NO_COOKIES: readonly CommittedCookie[] = [];
 
 /**
- * Commits what a request changed, and gives the cookies to send: none where the browser has nothing
- * to learn. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`;
- * then the same session can be committed again.
+ * Commits what a request changed, and returns the cookies to send: none if the browser's are up to
+ * date. Rejects with `SessionStoreError`, `SessionTooLargeError` or `SessionValueError`; then the same
+ * session can be committed again.
  */
 export function commitDraft(
   committer: Committer,
@@ -59,7 +57,7 @@ export function commitDraft(
   if (!isStale && foreign === undefined && isUnused(draft)) return NO_COOKIES;
   const changes = changesOf(draft);
   if (!hasChanges(changes) && foreign === undefined) {
-    return isStale ? refresh(committer, draft, changes) : NO_COOKIES;
+    return isStale ? refresh(committer, draft) : NO_COOKIES;
   }
   const commit = (): Promise<readonly CommittedCookie[]> => settle(committer, draft, changes);
   return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
@@ -85,57 +83,62 @@ function busyError(): SessionStoreError {
   return new SessionStoreError("other requests of the session kept changing it");
 }
 
-/** Looks, decides and acts until no other request comes between, or the time is over. */
+/** Tries until no other request comes between, or the time is over. */
 async function settle(
   committer: Committer,
   draft: Draft,
   changes: Changes,
 ): Promise<readonly CommittedCookie[]> {
-  const deadline = performance.now() + committer.settings.storeTimeout;
+  const { settings } = committer;
+  const deadline = performance.now() + settings.storeTimeout;
   try {
     do {
-      const { sight, texts } = await look(committer, draft, changes.calls);
-      const plan = decide(sight, changes, committer.settings);
-      const cookies = await act(committer, draft, sight, plan, texts);
+      const cookies = await attempt(committer, draft, (sight) => decide(sight, changes, settings));
       if (cookies !== undefined) return cookies;
     } while (performance.now() < deadline);
   } catch (error) {
-    // Another system's session that does not fit fails no request that did not change it.
+    // Another system's session that is too large must not fail a request that did not change it.
     if (error instanceof SessionTooLargeError && !hasChanges(changes)) return NO_COOKIES;
     throw error;
   }
   throw busyError();
 }
 
-/** What was only read never fails: its cookie can be signed again another time. */
-async function refresh(
-  committer: Committer,
-  draft: Draft,
-  changes: Changes,
-): Promise<readonly CommittedCookie[]> {
+/** A request that only read never fails: its cookie can be signed again another time. */
+async function refresh(committer: Committer, draft: Draft): Promise<readonly CommittedCookie[]> {
+  const { settings } = committer;
   try {
-    const { sight, texts } = await look(committer, draft, changes.calls);
-    const plan = decideRefresh(sight, committer.settings);
-    return (await act(committer, draft, sight, plan, texts)) ?? NO_COOKIES;
+    const cookies = await attempt(committer, draft, (sight) => decideRefresh(sight, settings));
+    return cookies ?? NO_COOKIES;
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
-    if (error instanceof SessionStoreError) {
-      committer.settings.onEvent({ type: "unavailable", error });
-    }
+    if (error instanceof SessionStoreError) settings.onEvent({ type: "unavailable", error });
     return NO_COOKIES;
   }
 }
 
-/** Looks at all that the decision depends on, as a rule in one call of the store. */
-async function look(
-  { settings, store }: Committer,
+/** Looks, decides, signs and writes. Undefined if another request came between. */
+async function attempt(
+  committer: Committer,
   draft: Draft,
-  { signedIn: subject, endedOthersOf, isDestroyed }: Calls,
-): Promise<{ readonly sight: Sight; readonly texts: Texts }> {
+  planFor: (sight: Sight) => Plan,
+): Promise<readonly CommittedCookie[] | undefined> {
+  const sight = await look(committer, draft);
+  const plan = planFor(sight);
+  // A cookie that is too large must change nothing, so it is signed before anything is written.
+  const state = typeof plan.cookie === "object" ? plan.cookie : undefined;
+  const signed = state && (await sign(committer, draft, state));
+  if (!(await putAll(committer, draft, sight, plan.writes, signed?.state))) return undefined;
+  report(committer, sight, plan, signed);
+  return cookiesOf(committer, sight, plan, signed);
+}
+
+/** Looks at everything that the decision depends on, usually in one call of the store. */
+async function look({ settings, store }: Committer, draft: Draft): Promise<Sight> {
   const now = Math.floor(settings.now());
   const newId = (draft.newId ??= randomId());
-  const { audience } = settings.cookie;
-  const keyOf = async (subject: string): Promise<string> => generationKey(audience, subject);
+  const { signedIn: subject, endedOthersOf, isDestroyed } = draft.calls;
+  const keyOf = (name: string): Promise<string> => generationKey(settings.cookie.audience, name);
   const key = subject === undefined ? undefined : await keyOf(subject);
   const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
   const { id, login } = draft.found?.token.state ?? {};
@@ -145,35 +148,41 @@ async function look(
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
   const mayFollow = isDestroyed && found?.kind === "ended" && (wasLive || isRecent(found, now));
-  const sight: Sight = {
+  return {
     now,
+    texts,
     found,
     wasLive,
     foreign: draft.foreign,
     newId,
     isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
     triedVersion: draft.triedVersion,
-    signedIn:
+    newLogin:
       subject === undefined || key === undefined
         ? undefined
         : { subject, key, generation: readGeneration(key, texts.get(key)) },
-    endedOthersOf: othersKey,
+    othersKey,
     successor: mayFollow ? await follow(store, found.next, texts) : undefined,
   };
-  return { sight, texts };
 }
 
-async function getAll(store: Store, keys: readonly (string | undefined)[]): Promise<Texts> {
+async function getAll(
+  store: Store,
+  keys: readonly (string | undefined)[],
+): Promise<Map<string, string | undefined>> {
   const names = [...new Set(keys)].filter((key) => key !== undefined);
   const values = names.length === 0 ? [] : await store.get(names);
   return new Map(names.map((name, index) => [name, values[index]]));
 }
 
-/** What the store says now, where what this commit itself tried to put counts as what was before. */
+/**
+ * What the store says of the session now. A text that an earlier try of this commit wrote counts as the
+ * text that it replaced.
+ */
 async function findAgain(
   { found, foreign, attempts }: Draft,
   store: Store,
-  texts: Texts,
+  texts: Sight["texts"],
   now: number,
 ): Promise<Found | undefined> {
   if (found === undefined) return undefined;
@@ -196,11 +205,11 @@ async function findAgain(
   return { kind: "ended", token, at: undefined, next: undefined, hasMark: false };
 }
 
-/** The id where a session that moved is now, though it moved again. Adds what was looked at. */
+/** The id that a session has now, however often it moved. Adds what it looks at to `texts`. */
 async function follow(
   store: Store,
   next: string | undefined,
-  texts: Texts,
+  texts: Map<string, string | undefined>,
 ): Promise<string | undefined> {
   let key = next;
   for (let step = 0; key !== undefined && step < SUCCESSORS; step++) {
@@ -213,70 +222,24 @@ async function follow(
   return undefined;
 }
 
-/**
- * Signs first, since a cookie that is too large must change nothing; then writes, in order. Undefined
- * where another request was faster.
- */
-async function act(
-  committer: Committer,
-  draft: Draft,
-  { found, now }: Sight,
-  { writes, cookie, isDropped }: Plan,
-  texts: Texts,
-): Promise<readonly CommittedCookie[] | undefined> {
-  const { settings } = committer;
-  const { onEvent } = settings;
-  const state = typeof cookie === "object" ? cookie.state : undefined;
-  const signed = state && (await sign(committer, draft, state));
-  if (!(await putAll(committer, draft, writes, texts, signed?.state))) return undefined;
-  const token = draft.foreign === undefined ? found?.token : undefined;
-  if (isDropped || signed?.state !== state) {
-    onEvent({ type: "dropped", id: token?.state.id ?? draft.newId ?? "" });
-  }
-  const others = found?.kind === "live" ? forgotten(committer, draft, cookie !== undefined) : [];
-  if (signed === undefined) {
-    return cookie === "delete" ? [deleteCookie(settings.cookie), ...others] : others;
-  }
-  const { bytes, text } = signed;
-  if (token?.isCurrentKey === false) onEvent({ type: "rotated", id: token.state.id });
-  const bytesBefore = settings.cookie.name.length + (token?.text.length ?? 0);
-  if (bytes >= NEAR_LIMIT && bytesBefore < NEAR_LIMIT) {
-    onEvent({ type: "near-limit", id: signed.state.id, bytes });
-  }
-  const { permanent, expiresAt } = signed.state;
-  const maxAge = permanent ? expiresAt - Math.floor(now / 1000) : undefined;
-  return [setCookie(settings.cookie, text, maxAge), ...others];
-}
-
-/** Deletes the other system's cookie, unless ours takes its place. */
-function forgotten(
-  { settings: { cookie } }: Committer,
-  { foreign }: Draft,
-  hasOurs: boolean,
-): readonly CommittedCookie[] {
-  if (foreign?.forget === undefined) return NO_COOKIES;
-  const isSame = foreign.forget.audience === cookie.audience && hasOurs;
-  return isSame ? NO_COOKIES : [deleteCookie(foreign.forget)];
-}
-
-/** Whether all writes took effect: it stops at the first that found something else. */
+/** Whether all writes took effect. Stops at the first that another request came before. */
 async function putAll(
   { settings, store }: Committer,
   draft: Draft,
+  looked: Sight,
   writes: readonly Write[],
-  looked: Texts,
   signed: State | undefined,
 ): Promise<boolean> {
   if (settings.store === null) return true;
   const { audience } = settings.cookie;
-  // All texts come first, since a record that is too large must change nothing.
+  // A record that is too large must change nothing, so all texts are made before the first write.
   const texts = writes.map(({ key, next, ttl }) => {
     const text = typeof next === "string" ? next : writeRecord(signed ?? next, audience);
     return { key, text, ttl };
   });
   for (const { key, text, ttl } of texts) {
-    const previous = looked.get(key);
-    // The answer may be lost though the store took it.
+    const previous = looked.texts.get(key);
+    // Noted first, because the answer may be lost after the store took the text.
     const { attempts } = draft;
     const isOwn = previous !== undefined && attempts.has(previous);
     draft.attempts = new Map(attempts).set(text, isOwn ? attempts.get(previous) : previous);
@@ -287,14 +250,14 @@ async function putAll(
 }
 
 /**
- * Signs a state. Where the cookie would grow too large, the oldest flashes go first, but not the last
- * one of this request: without it nothing may be left.
+ * Signs a state. If the cookie is too large, the oldest flashes are dropped, but not the last one of
+ * this request: without it nothing may be left.
  */
 async function sign(
   { settings, tokens }: Committer,
   { addedFlashes }: Draft,
   state: State,
-): Promise<{ readonly state: State; readonly text: string; readonly bytes: number }> {
+): Promise<Signed> {
   const { cookie, dataIn, onEvent } = settings;
   const hasData = dataIn === "cookie";
   const data = hasData ? await shortenData(writeData(state.data)) : undefined;
@@ -309,4 +272,42 @@ async function sign(
     onEvent({ type: "too-large", id: state.id, bytes });
     throw new SessionTooLargeError("cookie", bytes, COOKIE_LIMIT, state.data);
   }
+}
+
+/** Reports a commit that took effect. */
+function report(
+  { settings: { cookie, onEvent } }: Committer,
+  { found, foreign, newId }: Sight,
+  plan: Plan,
+  signed: Signed | undefined,
+): void {
+  const token = foreign === undefined ? found?.token : undefined;
+  const isShortened = signed !== undefined && signed.state !== plan.cookie;
+  if (plan.isDropped || isShortened) onEvent({ type: "dropped", id: token?.state.id ?? newId });
+  if (signed === undefined) return;
+  if (token?.isCurrentKey === false) onEvent({ type: "rotated", id: token.state.id });
+  const bytesBefore = cookie.name.length + (token?.text.length ?? 0);
+  if (signed.bytes < NEAR_LIMIT || bytesBefore >= NEAR_LIMIT) return;
+  onEvent({ type: "near-limit", id: signed.state.id, bytes: signed.bytes });
+}
+
+/** Our cookie, and the deletion of another system's unless ours takes its place. */
+function cookiesOf(
+  { settings: { cookie } }: Committer,
+  { now, found, foreign }: Sight,
+  plan: Plan,
+  signed: Signed | undefined,
+): readonly CommittedCookie[] {
+  const cookies: CommittedCookie[] = [];
+  if (signed !== undefined) {
+    const { permanent, expiresAt } = signed.state;
+    const maxAge = permanent ? expiresAt - Math.floor(now / 1000) : undefined;
+    cookies.push(setCookie(cookie, signed.text, maxAge));
+  } else if (plan.cookie === "delete") {
+    cookies.push(deleteCookie(cookie));
+  }
+  const forget = found?.kind === "live" ? foreign?.forget : undefined;
+  const isReplaced = plan.cookie !== undefined && forget?.audience === cookie.audience;
+  if (forget !== undefined && !isReplaced) cookies.push(deleteCookie(forget));
+  return cookies;
 }

@@ -25,7 +25,7 @@ import {
   POP,
   POP_AND_SET,
   REGENERATE,
-  RULES,
+  SETTINGS,
   SET,
   SIGN_IN,
   SIGN_IN_BOB,
@@ -50,7 +50,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     [
       "that signs in and ends the others",
       VISIT,
-      { ...SIGN_IN, ...END_OTHERS, sight: { signedIn: ANN, endedOthersOf: "sub:ann" } },
+      { ...SIGN_IN, ...END_OTHERS, sight: { newLogin: ANN, othersKey: "sub:ann" } },
       "sub:ann generation new, token of new",
       "sub:ann generation new, new recorded, token of new",
     ],
@@ -143,7 +143,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       "that the store does not keep from being adopted again",
-      { ...ADOPTING, foreign: { isOnce: false } },
+      { ...ADOPTING, foreign: { isOnce: false, forget: undefined } },
       REGENERATE,
       "token of new",
       "new recorded, token of new",
@@ -208,7 +208,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     [
       "by endOthers(), then another's signIn()",
       SIGNED_IN,
-      { ...END_OTHERS, ...SIGN_IN_BOB, sight: { signedIn: BOB, endedOthersOf: "sub:ann" } },
+      { ...END_OTHERS, ...SIGN_IN_BOB, sight: { newLogin: BOB, othersKey: "sub:ann" } },
       "sub:ann generation new, old moved new, token of new",
       "sub:ann generation new, new recorded, old moved new, token of new",
     ],
@@ -242,17 +242,17 @@ describe.each<[string, Sight]>([
   ["that the clock ended", endedByClock()],
 ])("a session %s", (_, sight) => {
   test.each(LATE)("drops %s, without a cookie", (_title, act) => {
-    for (const rules of [RULES, IN_STORE])
-      expect(outline(planOf(sight, act, rules))).toBe("dropped");
+    for (const settings of [SETTINGS, IN_STORE])
+      expect(outline(planOf(sight, act, settings))).toBe("dropped");
   });
 
   test("begins anew by signIn(), with the keys that the request set", () => {
-    for (const rules of [RULES, IN_STORE]) {
-      const plan = planOf(sight, { ...SIGN_IN, ...SET, sight: { signedIn: ANN } }, rules);
+    for (const settings of [SETTINGS, IN_STORE]) {
+      const plan = planOf(sight, { ...SIGN_IN, ...SET, sight: { newLogin: ANN } }, settings);
       const { id, data, login, flashes } = signed(plan);
       expect([id, [...data], flashes]).toEqual(["new", [["count", "1"]], []]);
       expect(login).toMatchObject({ subject: "ann", generation: "g1" });
-      expect(outline(plan).startsWith("new recorded")).toBe(rules === IN_STORE);
+      expect(outline(plan).startsWith("new recorded")).toBe(settings === IN_STORE);
     }
   });
 
@@ -316,8 +316,8 @@ test("destroy() ends what the session has moved to as well", () => {
 
 test("a login whose new id was ended between two tries is dropped: the logout came later", () => {
   for (const act of [SIGN_IN, REGENERATE]) {
-    for (const rules of [RULES, IN_STORE]) {
-      expect(outline(planOf(live({}, { isNewIdEnded: true }), act, rules))).toBe("dropped");
+    for (const settings of [SETTINGS, IN_STORE]) {
+      expect(outline(planOf(live({}, { isNewIdEnded: true }), act, settings))).toBe("dropped");
     }
   }
 });

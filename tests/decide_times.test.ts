@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { decideRefresh, isDue, isOutlived, type Rules, type Sight } from "../session/decide.ts";
+import { decideRefresh, isDue, isOutlived, type Sight } from "../session/decide.ts";
+import type { Settings } from "../session/options.ts";
 import type { Live } from "../session/record.ts";
 import type { Login } from "../session/state.ts";
 import { DAY } from "./support/clock.ts";
@@ -16,7 +17,7 @@ import {
   outline,
   planOf,
   REGENERATE,
-  RULES,
+  SETTINGS,
   SET,
   SIGN_IN,
   SIGN_IN_BOB,
@@ -83,7 +84,7 @@ describe("the times of the next token", () => {
   });
 
   test("of a lifetime below the idleTimeout: exp is max", () => {
-    const { expiresAt, endsAt } = signed(planOf(VISIT, SET, { ...RULES, lifetime: 50 }));
+    const { expiresAt, endsAt } = signed(planOf(VISIT, SET, { ...SETTINGS, lifetime: 50 }));
     expect([expiresAt, endsAt]).toEqual([SIGNED + 150, SIGNED + 150]);
   });
 });
@@ -109,15 +110,15 @@ describe("a login", () => {
   });
 });
 
-test.each<[string, Sight, Act, Rules, readonly number[]]>([
-  ["a record: 120 s after its exp", live(), SET, RULES, [1120]],
-  ["a record of a session near its end", live({ endsAt: SIGNED + 101 }), SET, RULES, [121]],
-  ["a mark: as a record would", live(), DESTROY, RULES, [1120]],
+test.each<[string, Sight, Act, Settings, readonly number[]]>([
+  ["a record: 120 s after its exp", live(), SET, SETTINGS, [1120]],
+  ["a record of a session near its end", live({ endsAt: SIGNED + 101 }), SET, SETTINGS, [121]],
+  ["a mark: as a record would", live(), DESTROY, SETTINGS, [1120]],
   ["a mark, and the new id's record", live(), REGENERATE, IN_STORE, [1120, 1120]],
   ["a mark, and the new login's record", live(), SIGN_IN, IN_STORE, [720, 1120]],
-  ["a generation: longer than any session", SIGNED_IN, END_OTHERS, RULES, [401 * DAY, 1120]],
-])("the store keeps %s", (_, sight, act, rules, expected) => {
-  expect(planOf(sight, act, rules).writes.map(({ ttl }) => ttl)).toEqual([...expected]);
+  ["a generation: longer than any session", SIGNED_IN, END_OTHERS, SETTINGS, [401 * DAY, 1120]],
+])("the store keeps %s", (_, sight, act, settings, expected) => {
+  expect(planOf(sight, act, settings).writes.map(({ ttl }) => ttl)).toEqual([...expected]);
 });
 
 test.each<[string, boolean, number, Partial<Live>]>([
@@ -187,14 +188,14 @@ describe("signed again without a change", () => {
     ["is nothing that ended", ended(0, { now: due }), "", ""],
     ["is nothing of a visitor", VISIT, "", ""],
   ])("%s", (_, sight, cookie, store) => {
-    expect(outline(decideRefresh(sight, RULES))).toBe(cookie);
+    expect(outline(decideRefresh(sight, SETTINGS))).toBe(cookie);
     expect(outline(decideRefresh(sight, IN_STORE))).toBe(store);
   });
 
   test("has the newest state, its version, and a window from now on", () => {
     const sight = { ...live(), found: newer };
     const { found } = sight;
-    expect(signed(decideRefresh(sight, RULES))).toEqual({
+    expect(signed(decideRefresh(sight, SETTINGS))).toEqual({
       ...found.state,
       issuedAt: SIGNED + 100,
       expiresAt: SIGNED + 1100,

@@ -1,16 +1,22 @@
 import type { Calls, Changes } from "../../session/changes.ts";
-import { decide, type Plan, type Rules, type Sight } from "../../session/decide.ts";
+import { decide, type Plan, type Sight } from "../../session/decide.ts";
+import { checkOptions, type Settings } from "../../session/options.ts";
 import type { Live } from "../../session/record.ts";
 import type { Flash, Login, State } from "../../session/state.ts";
 import type { VerifiedToken } from "../../session/token/token.ts";
+import { SECRET } from "./secrets.ts";
 
 /** When the cookie was signed, in seconds; the request looks 100.25 s later. */
 export const SIGNED = 1_700_000_000;
 export const NOW: number = (SIGNED + 100) * 1000 + 250;
 
 /** The instance's settings differ from those that the session began with: 1000 s and 5000 s. */
-export const RULES: Rules = { dataIn: "cookie", idleTimeout: 600, lifetime: 3600 };
-export const IN_STORE: Rules = { ...RULES, dataIn: "store" };
+export const SETTINGS: Settings = checkOptions({
+  secretKey: SECRET,
+  idleTimeout: 600,
+  lifetime: 3600,
+});
+export const IN_STORE: Settings = { ...SETTINGS, dataIn: "store" };
 
 export const HI: Flash = { category: "message", message: "Hi" };
 export const LOGIN: Login = {
@@ -19,8 +25,8 @@ export const LOGIN: Login = {
   generation: "g1",
   authenticatedAt: SIGNED,
 };
-export const ANN: Sight["signedIn"] = { subject: "ann", key: "sub:ann", generation: "g1" };
-export const BOB: Sight["signedIn"] = {
+export const ANN: Sight["newLogin"] = { subject: "ann", key: "sub:ann", generation: "g1" };
+export const BOB: Sight["newLogin"] = {
   subject: "bob",
   key: "sub:bob",
   generation: undefined,
@@ -54,14 +60,15 @@ const NO_CALLS: Calls = {
 /** A request without a cookie. */
 export const VISIT: Sight = {
   now: NOW,
+  texts: new Map(),
   found: undefined,
   wasLive: false,
   foreign: undefined,
   newId: "new",
   isNewIdEnded: false,
   triedVersion: 0,
-  signedIn: undefined,
-  endedOthersOf: undefined,
+  newLogin: undefined,
+  othersKey: undefined,
   successor: undefined,
 };
 
@@ -114,7 +121,7 @@ const FOREIGN_TOKEN: VerifiedToken = { ...TOKEN, text: "", state: FOREIGN };
 export const ADOPTING: Sight = {
   ...VISIT,
   wasLive: true,
-  foreign: { isOnce: true },
+  foreign: { isOnce: true, forget: undefined },
   found: foundLive(FOREIGN, { token: FOREIGN_TOKEN, hasRecord: false }),
 };
 
@@ -156,21 +163,21 @@ export const TAKE: Act = { takenFlashes: [HI] };
 export const PERMANENT: Act = { permanent: true };
 export const REGENERATE: Act = { hasNewId: true };
 export const DESTROY: Act = { isDestroyed: true, keepsRest: false };
-export const SIGN_IN: Act = { signedIn: "ann", hasNewId: true, sight: { signedIn: ANN } };
+export const SIGN_IN: Act = { signedIn: "ann", hasNewId: true, sight: { newLogin: ANN } };
 export const SIGN_IN_BOB: Act = {
   signedIn: "bob",
   hasNewId: true,
   keepsRest: false,
-  sight: { signedIn: BOB },
+  sight: { newLogin: BOB },
 };
 export const END_OTHERS: Act = {
   endedOthersOf: "ann",
   hasNewId: true,
-  sight: { endedOthersOf: "sub:ann" },
+  sight: { othersKey: "sub:ann" },
 };
 
 /** What `decide` makes of a row. */
-export function planOf(sight: Sight, act: Act, rules: Rules = RULES): Plan {
+export function planOf(sight: Sight, act: Act, settings: Settings = SETTINGS): Plan {
   const { sight: seen, values, takenFlashes, addedFlashes, permanent, ...calls } = act;
   const changes = {
     values: values ?? new Map(),
@@ -180,7 +187,7 @@ export function planOf(sight: Sight, act: Act, rules: Rules = RULES): Plan {
     repeated: { values: new Map(), permanent },
     calls: { ...NO_CALLS, ...calls },
   };
-  return decide({ ...sight, ...seen }, changes, rules);
+  return decide({ ...sight, ...seen }, changes, settings);
 }
 
 /** A plan in words: its writes in their order, what the browser gets, and whether a change is lost. */
@@ -189,7 +196,7 @@ export function outline({ writes, cookie, isDropped }: Plan): string {
     typeof next === "string" ? wordOf(next) : `${key} recorded`,
   );
   if (cookie === "delete") words.push("cookie deleted");
-  else if (cookie !== undefined) words.push(`token of ${cookie.state.id}`);
+  else if (cookie !== undefined) words.push(`token of ${cookie.id}`);
   if (isDropped) words.push("dropped");
   return words.join(", ");
 }
@@ -202,5 +209,5 @@ function wordOf(text: string): string {
 /** The state that the browser gets a token of. */
 export function signed({ cookie }: Plan): State {
   if (typeof cookie !== "object") throw new Error("Nothing is signed");
-  return cookie.state;
+  return cookie;
 }

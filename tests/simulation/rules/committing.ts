@@ -87,8 +87,8 @@ export const COMMITTING: readonly Mutation[] = [
     how: "afterwards",
     file: "commit.ts",
     find: `  const signed = state && (await sign(committer, draft, state));
-  if (!(await putAll(committer, draft, writes, texts, signed?.state))) return undefined;`,
-    replace: `  if (!(await putAll(committer, draft, writes, texts, undefined))) return undefined;
+  if (!(await putAll(committer, draft, sight, plan.writes, signed?.state))) return undefined;`,
+    replace: `  if (!(await putAll(committer, draft, sight, plan.writes, undefined))) return undefined;
   const signed = state && (await sign(committer, draft, state));`,
     shows: ["failed"],
   },
@@ -120,16 +120,16 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "Signed again: the same version",
     how: "a higher one",
     file: "decide.ts",
-    find: "const state = { ...found.state, ...renewed(found, now) };",
+    find: "const state = { ...found.state, ...nextTimes(found, now) };",
     replace:
-      "const state = { ...found.state, ...renewed(found, now), version: found.state.version + 1 };",
+      "const state = { ...found.state, ...nextTimes(found, now), version: found.state.version + 1 };",
     shows: { path: "tests/decide_times.test.ts", title: "has the newest state, its version" },
   },
   {
     rule: `Signed again with dataIn "store": the record is put anew, or made`,
     how: "a token alone",
     file: "decide.ts",
-    find: `const writes = rules.dataIn === "store" ? [recordOf(state, now)] : [];`,
+    find: `const writes = dataIn === "store" ? [recordOf(state, now)] : [];`,
     replace: "const writes: readonly Write[] = [];",
     shows: ["signedOut"],
   },
@@ -137,10 +137,11 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "Signed again: on a conflict no cookie",
     how: "a cookie, though another request was faster",
     file: "commit.ts",
-    find: "return (await act(committer, draft, sight, plan, texts)) ?? NO_COOKIES;",
-    replace: `const lines = await act(committer, draft, sight, plan, texts);
-    const again = await act(committer, draft, sight, { ...plan, writes: [] }, texts);
-    return lines ?? again ?? NO_COOKIES;`,
+    find: "return cookies ?? NO_COOKIES;",
+    replace: `const again = await attempt(committer, draft, (sight) => {
+      return { ...decideRefresh(sight, settings), writes: [] };
+    });
+    return cookies ?? again ?? NO_COOKIES;`,
     shows: { path: "tests/commit.test.ts", title: "gives way to another request" },
   },
   {

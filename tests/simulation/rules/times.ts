@@ -6,9 +6,8 @@ export const TIMES: readonly Mutation[] = [
     rule: "iat is the look's time, taken before the store is asked",
     how: "taken afterwards",
     file: "commit.ts",
-    find: "    now,\n    found,\n    wasLive,\n    foreign: draft.foreign,",
-    replace:
-      "    now: Math.floor(settings.now()),\n    found,\n    wasLive,\n    foreign: draft.foreign,",
+    find: "    now,\n    texts,\n    found,",
+    replace: "    now: Math.floor(settings.now()),\n    texts,\n    found,",
     shows: { path: "tests/commit.test.ts", title: "is what the next token's times count from" },
   },
   {
@@ -39,26 +38,26 @@ export const TIMES: readonly Mutation[] = [
     rule: "The window stays, whatever the settings of the instance",
     how: "each change gives the instance's window",
     file: "decide.ts",
-    find: "...(begins ? beginTimes(now, rules) : renewed(live, now)),",
+    find: "...(begins ? beginTimes(now, settings) : nextTimes(live, now)),",
     replace:
-      "...(begins ? beginTimes(now, rules) : { ...renewed(live, now), expiresAt: beginTimes(now, rules).expiresAt }),",
+      "...(begins ? beginTimes(now, settings) : { ...nextTimes(live, now), expiresAt: beginTimes(now, settings).expiresAt }),",
     shows: ["overLife", "signedOut"],
   },
   {
     rule: "max stays",
     how: "each change moves it",
     file: "decide.ts",
-    find: "...(begins ? beginTimes(now, rules) : renewed(live, now)),",
+    find: "...(begins ? beginTimes(now, settings) : nextTimes(live, now)),",
     replace:
-      "...(begins ? beginTimes(now, rules) : { ...renewed(live, now), endsAt: beginTimes(now, rules).endsAt }),",
+      "...(begins ? beginTimes(now, settings) : { ...nextTimes(live, now), endsAt: beginTimes(now, settings).endsAt }),",
     shows: ["overLife", "signedOut"],
   },
   {
     rule: "With signIn() a lifetime starts",
     how: "the old one goes on",
     file: "decide.ts",
-    find: "live === undefined || foreign !== undefined || isDestroyed || signedIn !== undefined;",
-    replace: "live === undefined || foreign !== undefined || isDestroyed;",
+    find: "    calls.isDestroyed ||\n    calls.signedIn !== undefined;",
+    replace: "    calls.isDestroyed;",
     shows: ["signedOut", "overLife"],
   },
   {
@@ -73,8 +72,8 @@ export const TIMES: readonly Mutation[] = [
     rule: "A mark lives as long as a token that was signed now",
     how: "as long as the cookie of its request",
     file: "decide.ts",
-    find: "const ttl = retention(renewed(found, now), now);",
-    replace: "const ttl = retention(found.token.state, now);",
+    find: "const ttl = ttlOf(nextTimes(found, now), now);",
+    replace: "const ttl = ttlOf(found.token.state, now);",
     shows: ["revived", "missedEnd"],
   },
   {
