@@ -4,15 +4,6 @@ import { SessionOptionsError } from "../errors.ts";
 /** A secret: a string stands for its UTF-8 bytes. */
 export type Secret = string | Uint8Array;
 
-/** A key of the ring: `kid` names it in the token's protected header (RFC 7515 §4.1.4). */
-export interface Key {
-  readonly kid: string;
-  readonly key: CryptoKey;
-}
-
-/** The key that signs, first, and those that only verify. */
-export type KeyRing = readonly [current: Key, ...fallbacks: Key[]];
-
 /** RFC 7518 §3.2: a key for HS256 is at least as long as its hash. */
 const MINIMUM_BYTES = 32;
 const MINIMUM_DIFFERENT_BYTES = 8;
@@ -22,7 +13,7 @@ const REPETITION = 12;
 /** 48 bits of the thumbprint: enough to tell a few keys apart, too few to find a key by. */
 const KID_LENGTH = 8;
 
-/** What an environment or a settings file gives for a key that nobody set. */
+/** The value of a key that nobody set, in an environment or a settings file. */
 const MISSING: ReadonlySet<unknown> = new Set([undefined, null, ""]);
 
 const ADVICE = "Make a random key: openssl rand -base64 32";
@@ -43,6 +34,8 @@ export const EXAMPLES: readonly string[] = [
   ..."404e635266556a58 cc7e0d44fd473002 aym1sysppbydfgzl hjtxiz2usn5kbqfb".split(" "),
   ..."q2mz7wflk0vtxc9s e3b0c44298fc1c14 5f4dcc3b5aa765d6".split(" "),
 ];
+
+const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -66,7 +59,7 @@ export function checkSecrets(
   for (const [place, secret] of [secretKey, ...list].entries()) {
     const bytes = checkSecret(secret, optionOf(place));
     if (secrets.some((other) => isEqual(other, bytes))) {
-      throw refusal(optionOf(place), "the same key stands before it. Remove one of them");
+      throw refusal(optionOf(place), "must be given once, got it twice. Remove one of them");
     }
     secrets.push(bytes);
   }
@@ -97,7 +90,7 @@ function checkSecret(secret: unknown, option: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Why these bytes can be guessed; undefined where they look random. */
+/** Why these bytes can be guessed; undefined if they look random. */
 function weaknessOf(bytes: Uint8Array | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   if (new Set(bytes).size < MINIMUM_DIFFERENT_BYTES) {
@@ -202,25 +195,26 @@ function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
-/** Imports the keys, none of them extractable, and names each by its RFC 7638 thumbprint. */
-export async function importKeys(secrets: readonly Uint8Array<ArrayBuffer>[]): Promise<KeyRing> {
-  const ring = await Promise.all(secrets.map(importSecret));
-  const [current, ...fallbacks] = ring;
-  if (current === undefined) throw new TypeError("Cannot make a key ring: there is no key");
-  for (const [place, { kid }] of ring.entries()) {
-    if (ring.findIndex((other) => other.kid === kid) === place) continue;
-    throw refusal(optionOf(place), `a key before it has the same kid, ${kid}. ${ADVICE}`);
+/**
+ * Imports the keys, none of them extractable, under the `kid` that names each in a token's header
+ * (RFC 7515 §4.1.4): the start of its RFC 7638 thumbprint. The first key signs.
+ */
+export async function importKeys(
+  secrets: readonly Uint8Array<ArrayBuffer>[],
+): Promise<ReadonlyMap<string, CryptoKey>> {
+  const keys = new Map<string, CryptoKey>();
+  for (const [place, secret] of secrets.entries()) {
+    const thumbprint = await calculateJwkThumbprint({ kty: "oct", k: base64url.encode(secret) });
+    const kid = thumbprint.slice(0, KID_LENGTH);
+    if (keys.has(kid)) {
+      throw refusal(optionOf(place), `a key before it has the same kid, ${kid}. ${ADVICE}`);
+    }
+    keys.set(
+      kid,
+      await crypto.subtle.importKey("raw", secret, ALGORITHM, false, ["sign", "verify"]),
+    );
   }
-  return [current, ...fallbacks];
-}
-
-async function importSecret(secret: Uint8Array<ArrayBuffer>): Promise<Key> {
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const [key, thumbprint] = await Promise.all([
-    crypto.subtle.importKey("raw", secret, algorithm, false, ["sign", "verify"]),
-    calculateJwkThumbprint({ kty: "oct", k: base64url.encode(secret) }),
-  ]);
-  return { kid: thumbprint.slice(0, KID_LENGTH), key };
+  return keys;
 }
 
 /** The option that the key at this place of the ring comes from. */
@@ -228,7 +222,7 @@ function optionOf(place: number): string {
   return place === 0 ? "secretKey" : `secretKeyFallbacks[${place - 1}]`;
 }
 
-/** The kind of a value for an error, which must not show a key. */
+/** The type of a value, for an error that must not show a key. */
 function typeOf(value: unknown): string {
   return value === null ? "null" : `a value of type ${typeof value}`;
 }

@@ -7,7 +7,7 @@ import { decode, isObject, parse, readClaims, readDeflated } from "./claims.ts";
 import { importKeys } from "./keys.ts";
 
 /**
- * Why a token is not taken:
+ * Why a token is rejected:
  * - `malformed`: it is not a canonical compact JWS, or its claims are not ours;
  * - `unknown-key`: its `kid` names no key of the ring;
  * - `forged`: the signature is wrong;
@@ -18,33 +18,33 @@ import { importKeys } from "./keys.ts";
 export type Rejection =
   "malformed" | "unknown-key" | "forged" | "wrong-purpose" | "expired" | "early";
 
-/** What a token says whose signature and claims hold. Requests share it: nothing in it changes. */
+/** A token with a valid signature and claims. Requests share it: nothing in it changes. */
 export interface VerifiedToken {
   /** The token itself. */
   readonly text: string;
   readonly state: State;
-  /** False where the data is in the store alone. */
+  /** False if the data is only in the store. */
   readonly hasData: boolean;
-  /** False where a fallback signed it. */
+  /** False if a fallback key signed it. */
   readonly isCurrentKey: boolean;
 }
 
 /** Signs and verifies the tokens of one cookie. */
 export interface Tokens {
-  /** The token's session, or why it is not taken: at once where it was verified before. */
+  /** The verified token, or why it is rejected. Returns at once if it was verified before. */
   verify(token: string): MaybePromise<VerifiedToken | Rejection>;
   /** Signs the claims of a state with the current key. `hasData` says whether its data is in them. */
   sign(claims: string, state: State, hasData: boolean): Promise<string>;
 }
 
-/** A kind of token: how its text is made from claims, which header selects its key, how it is read. */
+/** A kind of token: how it is written and read, and which header selects its key. */
 interface Format {
   /** The protected header, with exactly these members in this order. */
   header(kid: string): CompactJWSHeaderParameters;
   write(claims: Uint8Array, header: CompactJWSHeaderParameters, key: CryptoKey): Promise<string>;
-  /** The payload; undefined where the signature is wrong. */
+  /** The payload; undefined if the signature is wrong. */
   read(text: string, key: CryptoKey): Promise<Uint8Array | undefined>;
-  /** The characters of what follows the header, for so many bytes of claims. */
+  /** The number of characters after the header, for so many bytes of claims. */
   lengthOf(bytes: number): number;
 }
 
@@ -62,10 +62,11 @@ const HS256: Format = {
   lengthOf: (bytes) => 1 + Math.ceil((bytes * 4) / 3) + 1 + 43,
 };
 
-/** A key, with the one header that selects it. */
+/** A key of the ring. */
 interface Signer {
   readonly format: Format;
   readonly key: CryptoKey;
+  /** The one header that selects it. */
   readonly header: CompactJWSHeaderParameters;
   /** Whether it signs. The others are fallbacks. */
   readonly isCurrent: boolean;
@@ -73,7 +74,7 @@ interface Signer {
 
 /**
  * Three parts of base64url without padding (RFC 7515 §2), each in the one spelling of its bytes: no
- * spare bit of a last group is set. Decoding would take other spellings for the same token.
+ * spare bit of a last group is set. Decoding would accept other spellings of the same token.
  */
 const CANONICAL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 /** No cookie can be longer, so no token can. */
@@ -94,13 +95,13 @@ function headerOf(token: string): string | undefined {
   return isCanonical ? parts[0] : undefined;
 }
 
-/** The keys by the text of their header, so that a token selects exactly one. The first one signs. */
+/** The keys by the text of their header, so that a token selects exactly one. The first signs. */
 async function createRing(
   secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>,
 ): Promise<ReadonlyMap<string, Signer>> {
   const keys = await importKeys(await secrets());
   return new Map(
-    keys.map(({ kid, key }, index) => {
+    Array.from(keys, ([kid, key], index) => {
       const header = HS256.header(kid);
       const signer: Signer = { format: HS256, key, header, isCurrent: index === 0 };
       return [base64url.encode(JSON.stringify(header)), signer];
@@ -119,8 +120,8 @@ export function generationKey(audience: string, subject: string): Promise<string
 }
 
 /**
- * A key of the store: a hash, since the name may be personal, secret, and of any length. With the
- * audience in it, so that two apps that share a store have keys of their own.
+ * A key of the store for a name: a hash, because the name may be personal, secret or long. It depends
+ * on the audience, so that apps that share a store do not share keys.
  */
 export async function hashKey(kind: string, audience: string, name: string): Promise<string> {
   const bytes = encoder.encode(JSON.stringify([audience, name]));
@@ -128,7 +129,7 @@ export async function hashKey(kind: string, audience: string, name: string): Pro
   return `${kind}:${base64url.encode(hash)}`;
 }
 
-/** Makes what signs and verifies one cookie's tokens, and remembers those it verified or signed. */
+/** Signs and verifies one cookie's tokens, and caches those that it verified or signed. */
 export function createTokens({
   secrets,
   audience,
@@ -145,8 +146,8 @@ export function createTokens({
   let ring: ReadonlyMap<string, Signer> | undefined;
 
   /**
-   * Made at first use, because Workers forbid a digest while modules load; and by each of the first
-   * requests for itself, because there a request may not wait for another one's promise.
+   * Makes the ring at first use, because Workers forbid a digest while modules load. Each of the first
+   * requests makes it anew, because in Workers a request must not wait for another one's promise.
    */
   function getRing(): MaybePromise<ReadonlyMap<string, Signer>> {
     return ring ?? createRing(secrets).then((made) => (ring ??= made));
@@ -178,7 +179,7 @@ export function createTokens({
     if (payload === undefined) return "forged";
     const read = await readPayload(payload);
     if (typeof read === "string") return read;
-    // A copy of its own, so that the cache keeps the token alone and not the header it was cut from.
+    // A copy, so that the cache does not keep the whole header that the token was cut from.
     const text = token.split(".").join(".");
     const verified = { ...read, text, isCurrentKey: isCurrent };
     cache.put(text, verified);
@@ -209,7 +210,7 @@ export function createTokens({
     if (current === undefined) throw new TypeError("Cannot sign: the key ring is empty");
     const { format, header, key } = current;
     const text = await format.write(encoder.encode(claims), header, key);
-    // Large data that is in the store alone would push other tokens out of the cache.
+    // Large data that is only in the store would push other tokens out of the cache.
     const kept = hasData ? state : { ...state, data: NOTHING.data };
     cache.put(text, { text, state: kept, hasData, isCurrentKey: true });
     return text;
@@ -218,7 +219,7 @@ export function createTokens({
   return { verify, sign };
 }
 
-/** The characters of a token with these claims. */
+/** The number of characters of a token with these claims. */
 export function tokenLength(claims: string): number {
   return HEADER_LENGTH + HS256.lengthOf(encoder.encode(claims).length);
 }
@@ -230,14 +231,14 @@ function sizeOf({ text, state }: VerifiedToken): number {
   return bytes;
 }
 
-/** Whether the text claims to be a token of ours, well-formed or not: its header has our `typ`. */
+/** Whether the text claims to be a token of ours, valid or not: its header has our `typ`. */
 export function hasOurType(text: string): boolean {
   const [header = ""] = text.split(".", 1);
   const parameters = CANONICAL.test(header) ? parse(decode(header)) : undefined;
   return isObject(parameters) && parameters["typ"] === "session+jwt";
 }
 
-/** Tells apart the tokens that no key of ours signed, for whoever reads the events. */
+/** Why a token that no key of ours signed is rejected. */
 function rejectHeader(header: string): Rejection {
   const parameters = parse(decode(header));
   if (!isObject(parameters)) return "malformed";

@@ -36,7 +36,7 @@ function blockOf(language: string, start = ""): string {
 }
 
 async function kidOf(secret: string): Promise<string> {
-  const [{ kid }] = await importKeys([new TextEncoder().encode(secret)]);
+  const [kid = ""] = (await importKeys([new TextEncoder().encode(secret)])).keys();
   return kid;
 }
 

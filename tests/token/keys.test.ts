@@ -305,11 +305,11 @@ describe("the key ring", () => {
       const jwk = `{"k":"${Buffer.from(secret).toString("base64url")}","kty":"oct"}`;
       return new Bun.CryptoHasher("sha256").update(jwk).digest("base64url");
     });
-    expect(ring.map(({ kid }) => kid)).toEqual(thumbprints.map((text) => text.slice(0, 8)));
+    expect([...ring.keys()]).toEqual(thumbprints.map((text) => text.slice(0, 8)));
   });
 
   test("G6 holds keys for HS256 alone, which give away nothing", async () => {
-    for (const { key } of await importKeys(checkSecrets(SECRET, OTHER_SECRET))) {
+    for (const key of (await importKeys(checkSecrets(SECRET, OTHER_SECRET))).values()) {
       expect(key.extractable).toBe(false);
       expect(key.algorithm).toMatchObject({ name: "HMAC", hash: { name: "SHA-256" } });
       expect(await errorOf(() => crypto.subtle.exportKey("raw", key))).toBeInstanceOf(Error);
@@ -323,10 +323,6 @@ describe("the key ring", () => {
     expect(String(error)).toStartWith(
       "SessionOptionsError: Cannot use secretKeyFallbacks[2]: a key before it has the same kid, GOWvJUTf. ",
     );
-    expect(await importKeys(checkSecrets(SECRET, [one, OTHER_SECRET]))).toHaveLength(3);
-  });
-
-  test("without a key is refused", async () => {
-    expect(await errorOf(() => importKeys([]))).toBeInstanceOf(TypeError);
+    expect((await importKeys(checkSecrets(SECRET, [one, OTHER_SECRET]))).size).toBe(3);
   });
 });
