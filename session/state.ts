@@ -51,10 +51,10 @@ export interface Flash {
   readonly message: string;
 }
 
-/** The content of a session that holds nothing. */
+/** The content of an empty session. */
 export const NOTHING: Content = { data: new Map(), flashes: [], permanent: false };
 
-/** What a session has that holds no claims of a later edition. */
+/** No claims of a later edition. */
 export const NO_CLAIMS: State["unknown"] = {};
 
 /** The times of a session that begins at `now`, in milliseconds; the durations are in seconds. */
@@ -68,9 +68,9 @@ export function beginTimes(
 }
 
 /**
- * The times of a session's next token. Its window, from `iat` to `exp`, is that of the token before,
- * whatever this instance's settings are, and `iat` never moves back. So the window neither grows where
- * clocks differ nor shrinks where handlers are slow, and no older token outlives a record made now.
+ * The times of a session's next token. The window from `iat` to `exp` stays the same, whatever this
+ * instance's settings are, and `iat` never moves back. So the window neither grows if clocks differ nor
+ * shrinks if handlers are slow, and no older token outlives a record made now.
  */
 export function renewTimes({ issuedAt, expiresAt, endsAt }: Times, now: number): Times {
   const next = Math.max(issuedAt, Math.floor(now / 1000));
@@ -88,13 +88,16 @@ export type ValuesOf<Data extends object> = {
 };
 
 /**
- * A type that a session can carry; `never` in place of what it can't, such as a function. Types do not
- * tell a plain object from an instance whose public members are all data, or a built-in from a
- * subclass without members of its own, and `unknown` may be anything: `set` refuses these values.
+ * A type that a session can carry, with `never` for each part that it can't, such as a function. Types
+ * can't tell a plain object from an instance whose public members are all data, or a built-in from a
+ * subclass that adds no members, and `unknown` may be anything: `set` rejects these values.
  */
 export type Storable<Value> = Value extends string | number | bigint | boolean | null | undefined
   ? Value
-  : Value extends symbol | Callable
+  : Value extends
+        | symbol
+        | ((...parameters: never[]) => unknown)
+        | (abstract new (...parameters: never[]) => unknown)
     ? never
     : Value extends Date
       ? Itself<Value, Date>
@@ -117,9 +120,6 @@ export type Storable<Value> = Value extends string | number | bigint | boolean |
                     : Value;
 
 type Members<Value> = { [Key in keyof Value]: Key extends symbol ? never : Storable<Value[Key]> };
-
-type Callable =
-  ((...parameters: never[]) => unknown) | (abstract new (...parameters: never[]) => unknown);
 
 /** `Result` for a built-in; `never` for a type with more members, such as URLSearchParams or Buffer. */
 type Itself<Value, BuiltIn, Result = Value> = keyof Value extends keyof BuiltIn ? Result : never;

@@ -2,16 +2,16 @@ import { SessionStoreError } from "../errors.ts";
 import { chain, isPromise, type MaybePromise, within } from "../maybe.ts";
 import type { Store } from "./store.ts";
 
-/** A store that keeps nothing, so that every verified cookie is good. */
+/** A store that keeps nothing, so every verified cookie is valid. */
 export const NO_STORE: Store = {
   get: (keys) => keys.map(() => undefined),
   replace: () => true,
 };
 
 /**
- * Any store, held to its contract: each call answers within so many milliseconds, and with what the
- * contract says. Everything else is a `SessionStoreError`, since a store that answers wrongly must
- * not be taken for one that knows of no ending.
+ * Holds a store to its contract. A call that takes longer than `timeout` milliseconds, or returns
+ * anything but what the contract says, is a `SessionStoreError`: a wrong answer must not look like a
+ * session that has not ended.
  */
 export function guarded(store: Store, timeout: number): Store {
   function guard<T>(call: () => MaybePromise<T>): MaybePromise<T> {
@@ -52,7 +52,7 @@ function checkValues(
   { length }: readonly string[],
 ): readonly (string | undefined)[] {
   if (Array.isArray(values) && values.length === length && values.every(isText)) return values;
-  throw new SessionStoreError("it did not give a string or undefined for each key");
+  throw new SessionStoreError("it must return a string or undefined for each key");
 }
 
 function isText(value: unknown): value is string | undefined {
@@ -61,7 +61,7 @@ function isText(value: unknown): value is string | undefined {
 
 function checkReplaced(answer: unknown): boolean {
   if (typeof answer === "boolean") return answer;
-  throw new SessionStoreError("it did not say whether it replaced the value");
+  throw new SessionStoreError("it must return whether it replaced the value");
 }
 
 function storeError(error: unknown): SessionStoreError {

@@ -12,15 +12,9 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
 }
 
-interface Entry {
-  readonly value: string;
-  /** When it expires, in milliseconds of the clock. */
-  readonly expires: number;
-}
-
 const DEFAULT_MAX_BYTES = 128 * 2 ** 20;
 
-/** Measured in Bun: what a record takes besides its characters is at most this. */
+/** Measured in Bun: the most that a record takes besides its characters. */
 const BYTES_PER_RECORD = 250;
 
 /**
@@ -45,7 +39,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
       `Cannot make a memory store: maxBytes must be a whole number from 1, got ${maxBytes}`,
     );
   }
-  const entries = new Map<string, Entry>();
+  /** A record expires at a time of the clock, in milliseconds. */
+  const entries = new Map<string, { readonly value: string; readonly expires: number }>();
   /** Each key of `entries` once, at a time when its record may have expired. */
   const schedule = createSchedule();
   let used = 0;
@@ -55,7 +50,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     return entry !== undefined && entry.expires > now() ? entry.value : undefined;
   }
 
-  /** Looks at the next scheduled record, and removes it if it has expired. False: none is due. */
+  /** Looks at the next record that is due, and removes it if it has expired. False if none is due. */
   function purge(): boolean {
     const time = now();
     const key = schedule.takeDue(time);
@@ -108,17 +103,16 @@ function bytesOf(key: string, value: string): number {
   return BYTES_PER_RECORD + 2 * (key.length + value.length);
 }
 
-/** Keys, each with a time to look at it. */
-interface Schedule {
-  add(key: string, time: number): void;
-  /** Removes and returns a key whose time has come. Undefined if there is none. */
-  takeDue(now: number): string | undefined;
-}
-
 const MINUTE = 60_000;
 
-/** Keeps the keys by the minute, rounded up, so that adding and taking one need no search. */
-function createSchedule(): Schedule {
+/**
+ * Keys, each with a time to look at it. Keeps them by the minute, rounded up, so that adding and taking
+ * one need no search. `takeDue` removes and returns a key whose time has come, if there is one.
+ */
+function createSchedule(): {
+  add(key: string, time: number): void;
+  takeDue(now: number): string | undefined;
+} {
   const minutes = new Map<number, string[]>();
   let first = Infinity;
 

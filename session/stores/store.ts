@@ -20,7 +20,7 @@ import type { MaybePromise } from "../maybe.ts";
  * well-formed text of at most 1 MiB in UTF-8, without NUL; the empty string is a value.
  */
 export interface Store {
-  /** The current value of each key, in order; undefined where there is none or it has expired. */
+  /** The current value of each key, in order; undefined if there is none or it has expired. */
   get(keys: readonly string[]): MaybePromise<readonly (string | undefined)[]>;
   /**
    * Puts `next` in place of `previous` (undefined: nothing there) for `ttl` seconds, a whole number
@@ -34,7 +34,7 @@ export interface Store {
   ): MaybePromise<boolean>;
 }
 
-/** Refuses an option that does not exist: a misspelled one would be ignored. */
+/** Rejects an option that does not exist, because a misspelled one would be ignored. */
 export function checkOptionNames(options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     throw new SessionOptionsError(
@@ -62,7 +62,7 @@ export function checkTable(table: unknown): void {
   );
 }
 
-/** The kind of a value, for an error. Never its content: a URL may hold a password. */
+/** The kind of a value, for an error. Never its content, because a URL may hold a password. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value !== "object" && typeof value !== "function") return `a ${typeof value}`;

@@ -5,15 +5,15 @@ export interface Cache<Value> {
 }
 
 /**
- * For the browsers of one process that are active at once. Not more, because what lives long costs
- * every other request its share of the garbage collector's work.
+ * Enough for the browsers that are active at once. Not more, because objects that live long make the
+ * garbage collector's work longer, for every request.
  */
 const DEFAULT_LIMITS = { entries: 4096, bytes: 8 * 1024 * 1024 };
 
 /**
- * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory, text and all. It
- * keeps them in two halves: when the newer one is full, the older one goes as a whole. To remove
- * them one by one would cost more than to verify a token now and then. `get` changes nothing.
+ * Makes an empty cache of values that each take `sizeOf(value)` bytes of memory, text included. It
+ * has two halves: when the newer half is full, the older one is dropped as a whole. Removing values one
+ * by one would cost more than verifying a token now and then. `get` changes nothing.
  */
 export function createCache<Value>(
   sizeOf: (value: Value) => number,

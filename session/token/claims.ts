@@ -2,17 +2,9 @@ import { base64url } from "jose";
 import { type Flash, type Login, NOTHING, type State } from "../state.ts";
 import { deflate, inflate } from "./deflate.ts";
 
-/** What verified claims say. */
-export interface Claims {
-  /** The session, with its data where the claims have it as an object. */
-  readonly state: State;
-  /** The `data` claim. A string is deflated; undefined leaves the data to the store. */
-  readonly data: unknown;
-}
-
 /** Shorter data hardly gets shorter, and deflating costs half a signature. */
 const DEFLATE_FROM = 128;
-/** What deflated data may become, in bytes, so that a small cookie can't become a large object. */
+/** The most bytes that deflated data may stand for: a small cookie can't become a large object. */
 const INFLATED_LIMIT = 64 * 1024;
 /** 128 bits in base64url. */
 const ID = /^[\w-]{21}[AQgw]$/;
@@ -21,8 +13,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The claims as JSON, in their fixed order: registered ones, ours, those that we do not know, and the
- * data. `data` is JSON, from `writeData`; undefined leaves the claim out.
+ * The claims as JSON, in a fixed order: registered claims, ours, unknown ones, and `data`. `data` is
+ * JSON, from `writeData`; undefined leaves the claim out.
  */
 export function writeClaims(state: State, audience: string, data: string | undefined): string {
   const { id, version, issuedAt, expiresAt, endsAt, login } = state;
@@ -54,7 +46,7 @@ export function writeData(data: State["data"]): string {
   return `{${members.join(",")}}`;
 }
 
-/** A JSON object as the `data` claim: where that is shorter a string, its raw deflate in base64url. */
+/** A JSON object as the `data` claim: itself, or its raw deflate in base64url if that is shorter. */
 export async function shortenData(json: string): Promise<string> {
   if (json.length < DEFLATE_FROM) return json;
   const bytes = encoder.encode(json);
@@ -64,13 +56,14 @@ export async function shortenData(json: string): Promise<string> {
 }
 
 /**
- * What the JSON of claims says; undefined where a claim is missing or of another type. The caller
- * knows the store's key of the subject's generation.
+ * The state that claims stand for; undefined if a claim is missing or of another type. The state has
+ * the data if the `data` claim is an object. A string is deflated data; undefined leaves the data to
+ * the store. `generationKey` is the store's key of the subject's generation.
  */
 export function readClaims(
   json: Readonly<Record<string, unknown>>,
   generationKey: string,
-): Claims | undefined {
+): { readonly state: State; readonly data: unknown } | undefined {
   const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, ...others } = json;
   const { permanent, flashes, data, ...unknown } = others;
   if (typeof sid !== "string" || !ID.test(sid)) return undefined;
@@ -120,7 +113,7 @@ function readData(data: Readonly<Record<string, unknown>>): ReadonlyMap<string, 
   return new Map(Object.entries(data).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
-/** The values of a deflated `data` claim; undefined where it is malformed or too large. */
+/** The values of a deflated `data` claim; undefined if it is malformed or too large. */
 export async function readDeflated(data: string): Promise<State["data"] | undefined> {
   try {
     const bytes = await inflate(decode(data), INFLATED_LIMIT);
@@ -136,7 +129,7 @@ export function decode(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(base64url.decode(text));
 }
 
-/** The value of JSON, as text or in UTF-8; undefined for anything else. */
+/** The value of JSON, given as text or in UTF-8; undefined for anything else. */
 export function parse(json: string | Uint8Array): unknown {
   try {
     return JSON.parse(typeof json === "string" ? json : decoder.decode(json));

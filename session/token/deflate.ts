@@ -8,8 +8,8 @@ export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Arra
 }
 
 /**
- * The bytes that raw deflate stands for; undefined where they are more than `limit`, so that a small
- * cookie cannot become a large object. Rejects if `bytes` are not raw deflate, or more than that.
+ * The bytes that raw deflate stands for; undefined if they are more than `limit`, so that a small
+ * cookie can't become a large object. Rejects if `bytes` are not exactly one raw deflate stream.
  */
 export async function inflate(
   bytes: Uint8Array<ArrayBuffer>,

@@ -32,15 +32,15 @@
 import { SessionValueError } from "../errors.ts";
 
 interface Walk {
-  /** The name of the value that is walked. */
+  /** The name of the whole value. */
   readonly path: string;
-  /** The characters that its text may still take. */
+  /** How many more characters its text may take. */
   room: number;
   /** The containers around the present value, the outermost first. */
   readonly around: object[];
 }
 
-/** Where the walk is: at `key` of a container. Only an error makes a text of it. */
+/** A place in the walk: at `key` of a container. Only an error turns it into text. */
 interface Place {
   readonly walk: Walk;
   readonly parent?: Place;
@@ -99,7 +99,7 @@ export function decode(json: unknown): unknown {
   return untagged(json, 0);
 }
 
-/** What JSON.stringify writes as tagged JSON. Objects are copied, so that getters are read once. */
+/** The value that JSON.stringify writes as tagged JSON. Copies objects, so getters are read once. */
 function tagged(value: unknown, place: Place): unknown {
   count(typeof value === "string" ? value.length + 2 : 1, place);
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
@@ -114,8 +114,8 @@ function tagged(value: unknown, place: Place): unknown {
 }
 
 /**
- * Counts characters of the text, so that the walk ends where there are too many. Without an end, 40
- * objects that each hold the next one twice would be written 2^40 times.
+ * Counts characters of the text, and ends the walk if there are too many. Otherwise 40 objects that
+ * each hold the next one twice would be written 2^40 times.
  */
 function count(characters: number, { walk }: Place): void {
   walk.room -= characters;
@@ -197,7 +197,7 @@ function tagOf(value: object): readonly [name: string, form: Form] | undefined {
     if (is(value, URL)) return ["$url", value.href];
     if (is(value, Date) && !Number.isNaN(value.getTime())) return ["$date", value.getTime()];
   } catch {
-    // It only looks like a built-in: a proxy of a Map, say, has its prototype and no entries.
+    // It only looks like a built-in: a proxy of a Map has the prototype but no entries.
   }
   return undefined;
 }
@@ -217,7 +217,7 @@ function untagged(json: unknown, level: number): unknown {
     : standsFor(name, copy[name], copy);
 }
 
-/** What a tag stands for; `other` where its name or its form is not in the table. */
+/** The value that a tag stands for; `other` if its name or its form is not in the table. */
 function standsFor(name: string, form: unknown, other: object): unknown {
   if (name === "$undefined" && form === true) return undefined;
   if (name === "$number") return NUMBERS.get(form) ?? other;
@@ -233,7 +233,7 @@ function standsFor(name: string, form: unknown, other: object): unknown {
 function fromText(name: string, text: string): unknown {
   try {
     if (name === "$url") return new URL(text);
-    // BigInt and atob read more than the table has: what they read must be written as it was.
+    // BigInt and atob accept more than the table does, so the result must give the same text again.
     if (name === "$bigint" && String(BigInt(text)) === text) return BigInt(text);
     if (name !== "$bytes") return undefined;
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
@@ -244,7 +244,7 @@ function fromText(name: string, text: string): unknown {
   }
 }
 
-/** The name of an object's only member, where it starts with the sign of tags and escapes. */
+/** The name of an object's only member, if it starts with the `$` of tags and escapes. */
 function tagName(keys: readonly string[]): string | undefined {
   const name = keys.length === 1 ? keys[0] : undefined;
   return name?.startsWith("$") === true ? name : undefined;
@@ -254,7 +254,7 @@ function numberName(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Whether the value is an instance of the built-in, in whatever realm, and not of a subclass. */
+/** Whether the value is an instance of the built-in, of any realm, and not of a subclass. */
 function is<T extends object>(
   value: object,
   type: { readonly name: string; readonly prototype: T },
@@ -263,14 +263,14 @@ function is<T extends object>(
   return kindOf(value) === type.name && classOf(value) === type.name;
 }
 
-/** The name of the value's class; undefined where its prototype is not that of a class. */
+/** The name of the value's class; undefined if its prototype is not that of a class. */
 function classOf(value: object): string | undefined {
   const prototype = Reflect.getPrototypeOf(value) ?? {};
   const type: unknown = Object.getOwnPropertyDescriptor(prototype, "constructor")?.value;
   return typeof type === "function" ? type.name : undefined;
 }
 
-/** What an object says it is: `Map` for one of any realm, and for one of a subclass. */
+/** The kind that an object claims: `Map` for a Map of any realm, and of a subclass. */
 function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
@@ -290,13 +290,13 @@ function isArray(value: object): value is readonly unknown[] {
   return is(prototype, Array) && !hasMethods;
 }
 
-/** What an object that cannot be stored is. */
+/** Describes an object that cannot be stored. */
 function describe(value: object): string {
   if ("then" in value) return "a promise. Await it first";
   const name = classOf(value);
   const kind = kindOf(value);
   if (name === undefined && kind === "Object") return "an object that inherits from another";
-  // A Date without a time, or what only looks like a built-in.
+  // A Date without a time, or an object that only looks like a built-in.
   if (BUILT_INS.has(name)) return `an invalid ${name}`;
   // The class of a Temporal.Instant has the name Instant.
   return `an instance of ${kind.includes(".") ? kind : (name ?? kind) || "a class without a name"}`;
