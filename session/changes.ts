@@ -8,46 +8,46 @@ import type { Source } from "./source.ts";
 import { type Content, type Flash, NOTHING } from "./state.ts";
 import { check, decode, encode } from "./token/json.ts";
 
-/** A session as one request has it: what it was given, and what it has made of that so far. */
+/** One request's session: what the request came with, and what it has changed so far. */
 export interface Draft {
   readonly settings: Settings;
   readonly source: Source | undefined;
-  /** The request's session from before; undefined for a visitor without a good cookie. */
+  /** The session that the request came with; undefined without a valid cookie. */
   readonly found: Found | undefined;
-  /** Where that is another system's, to become one of ours. */
+  /** Set if that is another system's session. */
   readonly foreign: Foreign | undefined;
-  /** What changes are compared with: nothing, once the request gave up what it was given. */
+  /** The content that changes are compared with: empty after `discard`. */
   base: Content;
-  /** The values, decoded; undefined as long as only plain ones were read. */
+  /** The decoded values; undefined if only plain ones were read so far. */
   values: Map<string, unknown> | undefined;
-  /** The keys that were set. Other values may have changed inside. */
+  /** The keys that were set. A value of any other key may have changed inside. */
   assigned: Set<string>;
-  /** Undefined until it was set. */
+  /** Undefined until it is set. */
   permanent: boolean | undefined;
   takenFlashes: readonly Flash[];
   addedFlashes: readonly Flash[];
   calls: Calls;
-  /** The id of a session that begins or moves, the same for all tries to commit. */
+  /** The id of a session that begins or moves. All tries to commit use the same one. */
   newId: string | undefined;
-  /** What commits tried to put into the store, each text with what was there before. */
+  /** The texts that commits tried to put into the store, each with the text that it replaces. */
   attempts: ReadonlyMap<string, string | undefined>;
   /** The highest version among them. */
   triedVersion: number;
   isTouched: boolean;
-  /** The cookies to send, once a commit began; undefined again where that failed. */
+  /** The cookies to send, once a commit has begun; undefined again if it fails. */
   committed: MaybePromise<readonly CommittedCookie[]> | undefined;
   hasReportedLateWrite: boolean;
 }
 
-/** What becomes of another system's session. */
+/** How another system's session is adopted. */
 export interface Foreign {
-  /** Whether a store keeps it from being adopted again. */
+  /** Whether the store prevents that it is adopted again. */
   readonly isOnce: boolean;
-  /** Its cookie, to be deleted. */
+  /** Its cookie, which the response deletes. */
   readonly forget: Cookie | undefined;
 }
 
-/** What the request did to the session as a whole. */
+/** The calls that are about the session as a whole. */
 export interface Calls {
   /** The subject of `signIn`. */
   readonly signedIn: string | undefined;
@@ -55,9 +55,9 @@ export interface Calls {
   readonly endedOthersOf: string | undefined;
   /** Whether the session moves to a new id: by `signIn`, `regenerate` or `endOthers`. */
   readonly hasNewId: boolean;
-  /** Whether the session that was given ends, with whatever it moved to. */
+  /** Whether the session that the request came with ends, under its next ids too. */
   readonly isDestroyed: boolean;
-  /** Whether its content stays: not after `destroy`, and not for another subject. */
+  /** Whether its content stays: not after `destroy`, nor if another subject signs in. */
   readonly keepsRest: boolean;
 }
 
@@ -65,22 +65,22 @@ export interface Calls {
 export interface Changes {
   /**
    * The changed keys, each with its new tagged JSON; without `text` the key was removed. `insideOf` is
-   * the JSON of a value that was changed inside without being set: the change holds only on top of it.
+   * the old JSON of a value that was changed inside and not set: the change applies only to that value.
    */
   readonly values: ReadonlyMap<string, { readonly text?: string; readonly insideOf?: string }>;
   readonly takenFlashes: readonly Flash[];
   readonly addedFlashes: readonly Flash[];
-  /** Undefined where the request left it as it was. */
+  /** Undefined if the request did not change it. */
   readonly permanent: boolean | undefined;
   readonly calls: Calls;
-  /** What was set to what it was: no change, but a session that begins holds it. */
+  /** What was set to its old value: no change, but part of a session that begins. */
   readonly repeated: Pick<Changes, "values" | "permanent">;
 }
 
-/** How many flashes wait at most, so that a queue that nobody shows can't fill the cookie. */
+/** The most flashes that wait, so that flashes that no page shows can't fill the cookie. */
 const FLASH_LIMIT = 20;
 
-// Shared until something is put in: most requests only read.
+// Shared by all drafts until something changes: most requests only read.
 const NO_FLASHES: readonly Flash[] = [];
 const NO_KEYS: Set<string> = new Set();
 const NO_ATTEMPTS: Draft["attempts"] = new Map();
@@ -92,7 +92,7 @@ const NO_CALLS: Calls = {
   keepsRest: true,
 };
 
-/** A draft that nobody used yet. */
+/** A draft without changes. */
 export function createDraft(
   settings: Settings,
   source?: Source,
@@ -121,7 +121,7 @@ export function createDraft(
   };
 }
 
-/** Gives up what the request was given, and what it changed so far. */
+/** Drops the content that the request came with, and its changes so far. */
 export function discard(draft: Draft): void {
   draft.base = NOTHING;
   draft.values = undefined;
@@ -134,10 +134,10 @@ export function discard(draft: Draft): void {
 }
 
 /**
- * A value. A plain one is read on its own and the others stay unread; what can be changed inside is
- * decoded once, so that a change is noticed.
+ * The value of a key. A string, number, boolean or null is decoded alone. Anything else can be changed
+ * inside, so all values are decoded and kept, to notice that.
  */
-export function read(draft: Draft, key: string): unknown {
+export function readValue(draft: Draft, key: string): unknown {
   if (draft.values !== undefined) return draft.values.get(key);
   const text = draft.base.data.get(key);
   if (text === undefined) return undefined;
@@ -145,7 +145,7 @@ export function read(draft: Draft, key: string): unknown {
   return isPlain ? JSON.parse(text) : valuesOf(draft).get(key);
 }
 
-/** The user's values, for the handler to change. */
+/** The decoded values, which the handler may change. */
 export function valuesOf(draft: Draft): Map<string, unknown> {
   if (draft.values !== undefined) return draft.values;
   draft.assigned = new Set();
@@ -154,7 +154,7 @@ export function valuesOf(draft: Draft): Map<string, unknown> {
   return draft.values;
 }
 
-/** Throws `SessionValueError` for what is not the name of a subject. */
+/** Throws `SessionValueError` if the value can't be a subject. */
 export function checkSubject(subject: unknown): asserts subject is string {
   if (typeof subject !== "string" || subject === "") {
     const got = subject === "" ? "an empty one" : `a value of type ${typeof subject}`;
@@ -163,7 +163,7 @@ export function checkSubject(subject: unknown): asserts subject is string {
       `it must be a string with at least one character, got ${got}`,
     );
   }
-  // In UTF-8, and so in the store's key, all such names would be one.
+  // UTF-8, and so the store's key, has one replacement for every half of a pair.
   if (!subject.isWellFormed()) {
     throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
   }
@@ -179,35 +179,35 @@ export function assign(draft: Draft, key: string, value: unknown): void {
   draft.assigned.add(key);
 }
 
-/** Removes a key. Whether it was there. */
+/** Removes a key, and returns whether it was there. */
 export function remove(draft: Draft, key: string): boolean {
   draft.assigned.delete(key);
   return valuesOf(draft).delete(key);
 }
 
-/** The flashes that wait, oldest first. Frozen, since requests share them. */
+/** The waiting flashes, oldest first. Frozen, because requests share them. */
 export function waitingFlashes({ base, takenFlashes, addedFlashes }: Draft): readonly Flash[] {
   return nextFlashes(base.flashes, { takenFlashes, addedFlashes }).map((flash) =>
     Object.freeze(flash),
   );
 }
 
-/** Adds a flash. Where too many wait, the oldest go. */
+/** Adds a flash, and removes the oldest ones if too many wait. */
 export function addFlash(draft: Draft, flash: Flash): void {
   const waiting = waitingFlashes(draft);
-  take(draft, waiting.slice(0, Math.max(0, waiting.length + 1 - FLASH_LIMIT)));
+  removeFlashes(draft, waiting.slice(0, Math.max(0, waiting.length + 1 - FLASH_LIMIT)));
   draft.addedFlashes = [...draft.addedFlashes, flash];
 }
 
-/** Takes flashes that wait: those that this request added are as if they had never been. */
-export function take(draft: Draft, flashes: readonly Flash[]): void {
+/** Removes waiting flashes. One that this request added leaves no trace. */
+export function removeFlashes(draft: Draft, flashes: readonly Flash[]): void {
   const { addedFlashes } = draft;
   const old = flashes.filter((flash) => !addedFlashes.includes(flash));
   draft.takenFlashes = [...draft.takenFlashes, ...old];
   draft.addedFlashes = addedFlashes.filter((flash) => !flashes.includes(flash));
 }
 
-/** Whether the request did nothing but read plain values: the quick answer for most of them. */
+/** Whether the request only read plain values, as most do: a quick test. */
 export function isUnused(draft: Draft): boolean {
   return (
     draft.values === undefined &&
@@ -219,8 +219,8 @@ export function isUnused(draft: Draft): boolean {
 }
 
 /**
- * What the request changed, key by key. Throws `SessionValueError` where a change inside a value left
- * something that can't be stored.
+ * What the request changed, key by key. Throws `SessionValueError` if a value that was changed inside
+ * can't be stored any more.
  */
 export function changesOf(draft: Draft): Changes {
   const { base, assigned, permanent, takenFlashes, addedFlashes, calls } = draft;
@@ -246,7 +246,7 @@ export function changesOf(draft: Draft): Changes {
   };
 }
 
-/** What a session holds that begins with the changes of a request. */
+/** The content of a session that begins with a request's changes. */
 export function begin({ repeated, ...changes }: Changes): ReturnType<typeof apply> {
   const values = new Map([...repeated.values, ...changes.values]);
   return apply(NOTHING, { ...changes, values, permanent: repeated.permanent });
@@ -260,9 +260,9 @@ export function hasChanges(changes: Changes): boolean {
 }
 
 /**
- * Puts one request's changes on another content, key by key: what the request did not touch stands.
- * A change inside a value is dropped unless that value is still what the request was given, since it
- * would bring back the rest of a value that another request removed or replaced.
+ * Applies one request's changes to a content, key by key. Keys that the request did not change keep
+ * their values. A change inside a value is dropped if another request has removed or replaced that
+ * value, because it would bring back the rest of the old one.
  */
 export function apply(
   content: Content,
@@ -282,7 +282,7 @@ export function apply(
   };
 }
 
-/** The flashes less each of the taken ones once, and with the added ones. */
+/** The flashes without the taken ones, each removed once, and with the added ones. */
 function nextFlashes(
   flashes: readonly Flash[],
   { takenFlashes, addedFlashes }: Pick<Changes, "takenFlashes" | "addedFlashes">,

@@ -1,4 +1,4 @@
-import { type Draft, read, valuesOf, waitingFlashes } from "./changes.ts";
+import { type Draft, readValue, valuesOf, waitingFlashes } from "./changes.ts";
 import { isDue } from "./decide.ts";
 import {
   beginTimes,
@@ -14,7 +14,7 @@ import { randomId } from "./token/token.ts";
 /** The inside of a session. Not part of the public surface. */
 export let draftOf: <Data extends object>(session: ReadonlySession<Data>) => Draft;
 
-/** The same for a call of the handler's: from then on the response depends on the session. */
+/** The same for a call by the handler, which makes the response depend on the session. */
 export function touch<Data extends object>(session: ReadonlySession<Data>): Draft {
   const draft = draftOf(session);
   draft.isTouched = true;
@@ -22,10 +22,10 @@ export function touch<Data extends object>(session: ReadonlySession<Data>): Draf
 }
 
 /**
- * A visitor's values by key, to be read: what `read` gives. It has no way to change anything. The values
- * are this request's own copies, so a change inside of one goes nowhere.
+ * A visitor's values by key, to be read: the result of `read`. It can't change anything. The values are
+ * copies for this request, so a change inside one is lost.
  *
- * Values are not checked against `Data` at run time: the signature shows that a handler of this app
+ * Values are not checked against `Data` at run time: the signature proves that a handler of this app
  * wrote them.
  */
 export class ReadonlySession<Data extends object = Record<string, unknown>> {
@@ -38,7 +38,7 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
   /** Sessions come from `open`, `read` and `handler`. */
   constructor(draft: Draft) {
     this.#draft = draft;
-    // `session.username = "admin"` throws, where it would be lost without a word.
+    // Makes `session.username = "admin"` throw: otherwise it would be lost silently.
     Object.preventExtensions(this);
   }
 
@@ -84,20 +84,20 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Whether the browser should soon come by somewhere that commits: its cookie is to be signed again, or
-   * another system's session adopted.
+   * Whether the browser should soon send a request that commits, so that its cookie is signed again or
+   * another system's session is adopted.
    */
   get refreshDue(): boolean {
     const { found, foreign, settings } = touch(this);
     return foreign !== undefined || (found?.kind === "live" && isDue(found, settings.now()));
   }
 
-  /** Who is signed in, by `signIn`: the `sub` claim. */
+  /** The subject of `signIn`: the `sub` claim. Undefined if nobody is signed in. */
   get subject(): string | undefined {
     return touch(this).calls.signedIn ?? this.#given()?.login?.subject;
   }
 
-  /** When the subject signed in: the `auth_time` claim. Undefined where nobody is signed in. */
+  /** When the subject signed in: the `auth_time` claim. Undefined if nobody is signed in. */
   get authenticatedAt(): Date | undefined {
     const signsIn = touch(this).calls.signedIn !== undefined;
     const seconds = signsIn ? this.#times().issuedAt : this.#given()?.login?.authenticatedAt;
@@ -109,14 +109,14 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
     return valuesOf(touch(this)).size;
   }
 
-  /** The value of `key`; undefined, or the fallback, where it is missing. `null` is a value. */
+  /** The value of `key`; undefined, or the fallback, if it is missing. `null` is a value. */
   get<Key extends KeyOf<Data>>(key: Key): ValueOf<Data, Key> | undefined;
   get<Key extends KeyOf<Data>, Fallback>(
     key: Key,
     fallback: Fallback,
   ): ValueOf<Data, Key> | Fallback;
   get(key: string, fallback?: unknown): unknown {
-    const value = read(touch(this), key);
+    const value = readValue(touch(this), key);
     return value === undefined ? fallback : value;
   }
 
@@ -149,12 +149,12 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
     return Object.fromEntries(valuesOf(touch(this)));
   }
 
-  /** The flashes that wait, oldest first. Looking takes nothing. */
+  /** The waiting flashes, oldest first. They keep waiting. */
   get flashes(): readonly Flash[] {
     return [...waitingFlashes(touch(this))];
   }
 
-  /** The session that the request still has from before. */
+  /** The session that the request came with, unless `destroy` ended it. */
   #given(): State | undefined {
     const { found, calls } = touch(this);
     return found?.kind === "live" && !calls.isDestroyed ? found.state : undefined;

@@ -1,14 +1,15 @@
 import {
   addFlash,
   assign,
+  type Calls,
   changesOf,
   checkSubject,
   discard,
   type Draft,
   hasChanges,
-  read,
+  readValue,
   remove,
-  take,
+  removeFlashes,
   valuesOf,
   waitingFlashes,
 } from "./changes.ts";
@@ -18,11 +19,11 @@ import type { Flash, KeyOf, ValueOf, ValuesOf } from "./state.ts";
 import { check } from "./token/json.ts";
 
 /**
- * A visitor's values by key: what a handler gets, with a Map's verbs and Flask's.
+ * A visitor's values by key, for a handler to read and change, with the verbs of Map and of Flask.
  *
- * A change deep inside a value is a change, with no flag to set. Everything that was changed when
- * the handler returns is committed. After that every change throws `SessionCommittedError`, and
- * reading goes on. (A change deep inside a value that comes after the commit cannot be noticed.)
+ * A change deep inside a value counts, without a flag to set. When the handler returns, everything that
+ * it changed is committed. After that every change throws `SessionCommittedError`; reading still works.
+ * (A change deep inside a value after the commit can't be noticed.)
  */
 export class Session<Data extends object = Record<string, unknown>> extends ReadonlySession<Data> {
   /** Whether this request changed anything so far. */
@@ -39,8 +40,8 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   }
 
   /**
-   * Sets `key`. Throws `SessionValueError` for a value that tagged JSON cannot express, and for
-   * undefined.
+   * Sets `key`. Throws `SessionValueError` for undefined, and for a value that tagged JSON can't
+   * express.
    */
   set<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): void {
     assign(this.#change(`set ${JSON.stringify(key)}`, key), key, value);
@@ -51,7 +52,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     return remove(this.#change(`delete ${JSON.stringify(key)}`, key), key);
   }
 
-  /** Removes `key` and gives its value; undefined, or the fallback, where it is missing. */
+  /** Removes `key` and returns its value; undefined, or the fallback, if it is missing. */
   pop<Key extends KeyOf<Data>>(key: Key): ValueOf<Data, Key> | undefined;
   pop<Key extends KeyOf<Data>, Fallback>(
     key: Key,
@@ -63,17 +64,17 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     return remove(draft, key) ? value : fallback;
   }
 
-  /** The value of `key`, which is set to `value` first where it is missing. */
+  /** Returns the value of `key`. If it is missing, sets it to `value` first. */
   setDefault<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): ValueOf<Data, Key>;
   setDefault(key: string, value: unknown): unknown {
     const draft = this.#change(`set ${JSON.stringify(key)}`, key);
-    const present = read(draft, key);
+    const present = readValue(draft, key);
     if (present !== undefined) return present;
     assign(draft, key, value);
     return value;
   }
 
-  /** Sets every key of `values`, or none where one of them can't be stored. */
+  /** Sets every key of `values`, or none if one of them can't be stored. */
   update(values: ValuesOf<Data>): void;
   update(values: Readonly<Record<string, unknown>>): void {
     const draft = this.#change("update the session", Object.keys(values).join(", "));
@@ -86,7 +87,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     valuesOf(this.#change("clear the session")).clear();
   }
 
-  /** Leaves a message for the next page that takes it. At most 20 wait: the oldest goes first. */
+  /** Leaves a message for the next page that takes it. If more than 20 wait, the oldest is dropped. */
   flash(message: string, category = "message"): void {
     const draft = this.#change("flash a message");
     if (typeof message !== "string" || typeof category !== "string") {
@@ -105,24 +106,24 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     const waiting = waitingFlashes(draft);
     const taken = waiting.filter((flash) => category === undefined || flash.category === category);
     if (taken.length === 0) return taken;
-    if (draft.committed === undefined) take(draft, taken);
+    if (draft.committed === undefined) removeFlashes(draft, taken);
     else this.#reportLateWrite(draft);
     return taken;
   }
 
   /**
    * Signs a subject in. A login needs no other call. The session gets a new id and the old one
-   * ends, so that an id that somebody else knew or planted is worth nothing (session fixation).
+   * ends, so that an id that somebody else knew or planted is useless (session fixation).
    * `lifetime` starts now. A visitor's data is kept; another subject's is cleared.
    *
-   * Throws `SessionValueError` where `subject` is not a string of at least one character.
+   * Throws `SessionValueError` unless `subject` is a string of at least one character.
    */
   signIn(subject: string): void {
     const draft = this.#change("sign a user in");
     checkSubject(subject);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
-    renew(draft, { signedIn: subject });
+    moveToNewId(draft, { signedIn: subject });
   }
 
   /**
@@ -130,12 +131,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * change.
    */
   regenerate(): void {
-    renew(this.#change("regenerate the session"));
+    moveToNewId(this.#change("regenerate the session"));
   }
 
   /**
-   * Ends the session, everywhere at once, and removes its data and its waiting flashes. What is set or
-   * flashed afterwards begins a session with a new id.
+   * Ends the session, everywhere at once, and removes its data and its waiting flashes. Setting a key or
+   * flashing afterwards begins a session with a new id.
    */
   destroy(): void {
     const draft = this.#change("destroy the session");
@@ -157,13 +158,13 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   }
 }
 
-/** Asks for a new id. */
-function renew(draft: Draft, calls: Partial<Draft["calls"]> = {}): void {
+/** Asks for a new id, because of `calls`. */
+function moveToNewId(draft: Draft, calls: Partial<Calls> = {}): void {
   draft.calls = { ...draft.calls, ...calls, hasNewId: true };
   draft.newId = undefined;
 }
 
-/** Asks that the commit end all other sessions of this session's subject. */
+/** Makes the commit end all other sessions of this session's subject. */
 export function endOthersOf<Data extends object>(session: Session<Data>): void {
   const { subject } = session;
   if (subject === undefined) {
@@ -180,5 +181,5 @@ export function endOthersOf<Data extends object>(session: Session<Data>): void {
     );
   }
   session.regenerate();
-  renew(touch(session), { endedOthersOf });
+  moveToNewId(touch(session), { endedOthersOf });
 }

@@ -11,9 +11,9 @@ import {
   type Draft,
   hasChanges,
   isUnused,
-  read,
+  readValue,
   remove,
-  take,
+  removeFlashes,
   valuesOf,
   waitingFlashes,
 } from "../session/changes.ts";
@@ -62,7 +62,7 @@ const NO_CALLS: Calls = {
 const NAME_AND_CART = { name: `"Ann"`, cart: `["tea"]`, when: `{"$date":0}` };
 
 function pushMilk(draft: Draft): void {
-  const cart = read(draft, "cart");
+  const cart = readValue(draft, "cart");
   if (Array.isArray(cart)) cart.push("milk");
 }
 
@@ -70,7 +70,7 @@ describe("reading a draft", () => {
   test("a plain value is read on its own, and the others stay unread", () => {
     const draft = draftOf({ ...NAME_AND_CART, count: "0", none: "null", yes: "true" });
     const keys = ["name", "count", "none", "yes", "other", "__proto__"];
-    expect(keys.map((key) => read(draft, key))).toEqual([
+    expect(keys.map((key) => readValue(draft, key))).toEqual([
       "Ann",
       0,
       null,
@@ -87,9 +87,9 @@ describe("reading a draft", () => {
     ["when", new Date(0)],
   ])("a value that can be changed inside is decoded once: %s", (key, expected) => {
     const draft = draftOf(NAME_AND_CART);
-    const value = read(draft, key);
+    const value = readValue(draft, key);
     expect(value).toEqual(expected);
-    expect(read(draft, key)).toBe(value);
+    expect(readValue(draft, key)).toBe(value);
     expect(valuesOf(draft).get(key)).toBe(value);
     expect(isUnused(draft)).toBe(false);
     expect(hasChanges(changesOf(draft))).toBe(false);
@@ -105,9 +105,9 @@ describe("reading a draft", () => {
     ];
     pushMilk(one);
     assign(one, "new", 1);
-    take(one, [flash("Hi")]);
-    expect(read(other, "cart")).toEqual(["tea"]);
-    expect(read(other, "new")).toBeUndefined();
+    removeFlashes(one, [flash("Hi")]);
+    expect(readValue(other, "cart")).toEqual(["tea"]);
+    expect(readValue(other, "new")).toBeUndefined();
     expect([
       hasChanges(changesOf(other)),
       isUnused(createDraft(settings, undefined, found)),
@@ -138,7 +138,7 @@ describe("what a request changed", () => {
     ],
     [
       "a change inside a value that was set as well, which is a whole value",
-      (draft) => [pushMilk(draft), assign(draft, "cart", read(draft, "cart"))],
+      (draft) => [pushMilk(draft), assign(draft, "cart", readValue(draft, "cart"))],
       { values: values({ cart: `["tea","milk"]` }) },
     ],
     [
@@ -154,7 +154,7 @@ describe("what a request changed", () => {
     ["permanent", (draft) => void (draft.permanent = true), { permanent: true }],
     [
       "a flash that waited taken",
-      (draft) => take(draft, waitingFlashes(draft)),
+      (draft) => removeFlashes(draft, waitingFlashes(draft)),
       { takenFlashes: [flash("old")] },
     ],
     [
@@ -166,7 +166,7 @@ describe("what a request changed", () => {
       "a flash added and taken, and one that waited",
       (draft) => {
         draft.addedFlashes = [flash("new")];
-        take(draft, waitingFlashes(draft));
+        removeFlashes(draft, waitingFlashes(draft));
       },
       { takenFlashes: [flash("old")] },
     ],
@@ -199,7 +199,7 @@ describe("what a request changed", () => {
   test("includes what was set to what it was, for a session that begins", () => {
     const draft = draftOf(NAME_AND_CART, { permanent: true, flashes: [flash("old")] });
     assign(draft, "name", "Ann");
-    read(draft, "cart");
+    readValue(draft, "cart");
     assign(draft, "new", 1);
     draft.permanent = true;
     const changes = changesOf(draft);
@@ -240,7 +240,7 @@ describe("what a request changed", () => {
 
   test("inside a value to what cannot be stored is refused", async () => {
     const draft = draftOf({ any: `{"list":[1]}` });
-    Object.assign(Object(read(draft, "any")), { list: [() => {}] });
+    Object.assign(Object(readValue(draft, "any")), { list: [() => {}] });
     const error = await errorOf(() => changesOf(draft));
     expect(error).toMatchObject({ code: "ERR_SESSION_VALUE", path: "any.list[0]" });
   });
@@ -349,7 +349,7 @@ describe("flashes on another state of the session", () => {
 
   test("one added that is alike one taken stays", () => {
     const draft = draftOf({}, { flashes: [flash("a")] });
-    take(draft, waitingFlashes(draft));
+    removeFlashes(draft, waitingFlashes(draft));
     draft.addedFlashes = [flash("a")];
     expect(waitingFlashes(draft)).toEqual([flash("a")]);
     expect(apply(contentOf({}, [flash("a")]), changesOf(draft)).content.flashes).toEqual([
