@@ -6,14 +6,14 @@ import type { Adoptable, Settings } from "./options.ts";
 import { find, findMark, type Found } from "./record.ts";
 import type { Source } from "./source.ts";
 import { beginTimes, NO_CLAIMS } from "./state.ts";
-import type { Store } from "./stores/store.ts";
+import { describe, type Store } from "./stores/store.ts";
 import { encode, isPlain } from "./token/json.ts";
 import { generationKey, hashKey, randomId, type VerifiedToken } from "./token/token.ts";
 
 /**
- * What a request makes of the session that the option `adopt` gave: a draft that holds it, or an empty
- * one where it is too late to adopt it or where a session can't carry it. Then an event says why.
- * Rejects with `SessionStoreError`.
+ * The draft for a session that the option `adopt` returned. It is empty if the session can't be adopted:
+ * it has ended, was adopted before, or a session can't carry it. Then an event says why. Rejects with
+ * `SessionStoreError`.
  */
 export async function adoptedDraft(
   adoptable: Adoptable<object>,
@@ -37,8 +37,8 @@ export async function adoptedDraft(
 }
 
 /**
- * What the store says of another system's session. For a minute after it was adopted the other requests
- * of the same page may adopt it as well, unless the session that it became has ended.
+ * What the store says of another system's session. For a minute after it was adopted, other requests of
+ * the same page may adopt it too, unless the session that it became has ended.
  */
 export async function findForeign(
   token: VerifiedToken,
@@ -55,7 +55,7 @@ export async function findForeign(
   return again.kind === "live" ? { ...again, hasRecord: true } : again;
 }
 
-/** The session as a token of ours would say it, or the message of the error that says why it can't. */
+/** The session as a token of ours, or the message of the error that says why that is impossible. */
 async function readAdoptable(
   adoptable: Adoptable<object>,
   settings: Settings,
@@ -67,22 +67,33 @@ async function readAdoptable(
     return { token: await tokenOf(adoptable, settings), foreign: { isOnce, forget } };
   } catch (error) {
     // Its getters may throw anything.
-    return error instanceof SessionError ? error.message : "Cannot read what adopt gave: it threw";
+    return error instanceof SessionError
+      ? error.message
+      : "Cannot read the result of adopt: it threw";
   }
 }
 
 function checkAdoptable(adoptable: unknown): asserts adoptable is Adoptable<object> {
-  if (typeof adoptable !== "object" || adoptable === null) fail("adopt's result", "an object");
+  if (typeof adoptable !== "object" || adoptable === null) {
+    fail("adopt's result", "an object", adoptable);
+  }
   const { data, subject, permanent, credential }: Record<string, unknown> = { ...adoptable };
-  if (typeof data !== "object" || data === null || !isPlain(data)) fail("data", "a plain object");
+  if (typeof data !== "object" || data === null || !isPlain(data)) {
+    fail("data", "a plain object", data);
+  }
   if (subject !== undefined) checkSubject(subject);
-  if (!["undefined", "boolean"].includes(typeof permanent)) fail("permanent", "a boolean");
+  if (permanent !== undefined && typeof permanent !== "boolean") {
+    fail("permanent", "a boolean", permanent);
+  }
   const isCredential = typeof credential === "string" && credential !== "";
-  if (credential !== undefined && !isCredential) fail("credential", "a string that is not empty");
+  if (credential !== undefined && !isCredential) {
+    fail("credential", "a string with at least one character", credential);
+  }
 }
 
-function fail(path: string, expected: string): never {
-  throw new SessionValueError(path, `must be ${expected}`);
+function fail(path: string, expected: string, value: unknown): never {
+  const got = value === "" ? "an empty one" : describe(value);
+  throw new SessionValueError(path, `must be ${expected}, got ${got}`);
 }
 
 async function tokenOf(

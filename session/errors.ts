@@ -4,11 +4,11 @@ export type SessionErrorCode =
   | "ERR_SESSION_OPTIONS"
   /** The session was changed after its response was made. */
   | "ERR_SESSION_COMMITTED"
-  /** A value that a session cannot carry. */
+  /** A session can't carry the value. */
   | "ERR_SESSION_VALUE"
   /** The cookie would be larger than browsers accept, or the record larger than stores take. */
   | "ERR_SESSION_TOO_LARGE"
-  /** The session has no subject, or another one than the call needs. */
+  /** The session has no subject, or not the one that the call needs. */
   | "ERR_SESSION_SUBJECT"
   /** The store failed, or did not answer in time. */
   | "ERR_SESSION_STORE";
@@ -36,7 +36,7 @@ export class SessionOptionsError extends SessionError {
 /** A change that came after `commit`, too late to reach the browser. */
 export class SessionCommittedError extends SessionError {
   override readonly name = "SessionCommittedError";
-  /** The key that the call would have changed; undefined where it is about the whole session. */
+  /** The key that the call would have changed; undefined if it is about the whole session. */
   readonly key: string | undefined;
 
   constructor(action: string, key: string | undefined) {
@@ -49,7 +49,7 @@ export class SessionCommittedError extends SessionError {
   }
 }
 
-/** A value that JSON and our tags cannot carry, at `path`, such as `cart[2].price`. */
+/** A value that tagged JSON can't express, at `path`, for example `cart[2].price`. */
 export class SessionValueError extends SessionError {
   override readonly name = "SessionValueError";
   readonly path: string;
@@ -107,7 +107,7 @@ export class SessionStoreError extends SessionError {
   }
 }
 
-/** A value in one line of an error. Not every object can be a string. */
+/** A value in one line of an error. For an object its type, since not every one becomes a string. */
 export function spell(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;

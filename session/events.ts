@@ -7,15 +7,15 @@ import type { Rejection } from "./token/token.ts";
  * request. It may hold the session's id, never a token or a key.
  */
 export type SessionEvent =
-  /** A cookie of our name that was not taken, and why. */
+  /** A cookie of our name was rejected, and why. */
   | { readonly type: "rejected"; readonly reason: Rejection }
   /** The cookie's session has ended: it may be a copy from before a logout. */
   | { readonly type: "ended"; readonly id: string }
   /** The cookie's session has a new id, from an earlier or parallel request. */
   | { readonly type: "superseded"; readonly id: string }
-  /** Two good cookies of our name, of two sessions: neither was taken. */
+  /** Valid cookies of our name belong to two sessions: neither was used. */
   | { readonly type: "ambiguous" }
-  /** A change was dropped, because meanwhile its session had ended or the value had changed. */
+  /** A change was dropped, because its session had ended or the value had changed meanwhile. */
   | { readonly type: "dropped"; readonly id: string }
   /** The cookie takes more than three quarters of what browsers accept. Once a session. */
   | { readonly type: "near-limit"; readonly id: string; readonly bytes: number }
@@ -36,7 +36,7 @@ export type SessionEvent =
    */
   | { readonly type: "not-adopted"; readonly reason: string }
   /**
-   * There is no store, so a copy of another system's cookie is adopted again and again. Told by
+   * Without a store, every copy of another system's cookie is adopted again. Reported by
    * `createSessions` itself.
    */
   | { readonly type: "adopts-copies" }
@@ -45,17 +45,16 @@ export type SessionEvent =
   /** A change came after the commit, and threw. Reported once per request. */
   | { readonly type: "late-write"; readonly id: string };
 
-/**
- * What listens where the application does not: it prints what a developer has to know, each kind once, with
- * `console.warn`.
- */
+/** The default listener: prints what a developer must know with `console.warn`, each type once. */
 export function createWarnings(): (event: SessionEvent) => void {
-  const told = new Set<string>();
+  const printed = new Set<string>();
   return (event) => {
     const warning = warningOf(event);
-    if (warning === undefined || told.has(event.type)) return;
-    told.add(event.type);
-    console.warn(`madeleine: ${warning} (Give createSessions the option onEvent to hear of it.)`);
+    if (warning === undefined || printed.has(event.type)) return;
+    printed.add(event.type);
+    console.warn(
+      `madeleine: ${warning} (Set the option onEvent of createSessions to handle this.)`,
+    );
   };
 }
 

@@ -14,8 +14,8 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
 }
 
 /**
- * Calls `next` with the value: at once where there is no promise to wait for, because making and
- * awaiting one costs more than reading a session.
+ * Calls `next` with the value: at once if it is not a promise, because making and awaiting a promise
+ * costs more than reading a session.
  */
 export function chain<T, U>(
   value: MaybePromise<T>,
@@ -24,7 +24,7 @@ export function chain<T, U>(
   return isPromise(value) ? Promise.resolve(value).then(next) : next(value);
 }
 
-/** Gives what `run` does. What it throws or rejects with goes to `onError`. */
+/** Returns the result of `run`; if it throws or rejects, that of `onError`. */
 export function rescue<T>(
   run: () => MaybePromise<T>,
   onError: (error: unknown) => MaybePromise<T>,
@@ -38,8 +38,8 @@ export function rescue<T>(
 }
 
 /**
- * Settles as the promise does, or rejects with `onLate()` after so many milliseconds. What the
- * promise does after that is ignored.
+ * Settles as the promise does, or rejects with `onLate()` after so many milliseconds. The promise is
+ * ignored after that.
  */
 export function within<T>(
   promise: PromiseLike<T>,

@@ -8,7 +8,7 @@ import type { ValuesOf } from "./state.ts";
 import { describe, type Store } from "./stores/store.ts";
 import { memoryStore } from "./stores/memory.ts";
 
-/** Another system's session, as the option `adopt` gives it. */
+/** Another system's session: the result of the option `adopt`. */
 export interface Adoptable<Values extends object = Readonly<Record<string, unknown>>> {
   readonly data: Values;
   /** Who is signed in: then `endAll` reaches the session. Nobody by default. */
@@ -39,7 +39,7 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   /**
    * Signs and verifies the tokens: a string (its UTF-8 bytes) or bytes, at least 32 of them and at
    * least 8 different ones. Undefined throws at once, so that `process.env["SECRET_KEY"]` can be
-   * given as it is. A function is asked at the first use, for builds that have no secrets: then a
+   * passed as it is. A function is called at the first use, for builds that have no secrets: then a
    * wrong key fails the first `open`. Use one key for one app, and for nothing else.
    */
   readonly secretKey: Secret | undefined | (() => MaybePromise<Secret | undefined>);
@@ -54,12 +54,12 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   readonly lifetime?: number;
   /**
    * An unused session ends between half of this and this many seconds after its last use. 7 days by
-   * default, or the `lifetime` where that is less.
+   * default, or the `lifetime` if that is less.
    */
   readonly idleTimeout?: number;
   /**
-   * Keeps track of ended sessions and of parallel changes. Default: the memory of this process, one
-   * store however often the library was bundled; with the option `now` one of its own.
+   * Keeps track of ended sessions and of parallel changes. Default: the memory of this process, in one
+   * store, even if bundlers copy the library; with the option `now`, a separate one.
    * Several processes, serverless functions and Workers must share a store. With `null` there is
    * none: a copied cookie is valid until it expires, and of parallel changes the last response
    * wins.
@@ -71,19 +71,19 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly storeTimeout?: number;
   /**
-   * Where the data lives. `"cookie"` by default. With `"store"` the cookie holds the claims alone:
-   * the data may be larger than 4 kB, and whoever holds the cookie can't read it. You can switch at
-   * any time without signing anyone out.
+   * Where the data lives. `"cookie"` by default. With `"store"` the cookie holds only the claims: the
+   * data may be larger than 4 kB, and the user can't read it. You can switch at any time without
+   * signing anyone out.
    */
   readonly dataIn?: "cookie" | "store";
   /**
-   * Which pages may send requests that change something, for the check in `handler`. By default our
-   * own alone; `false` leaves the check to the application.
+   * Which pages may send requests that change something, for the check in `handler`. By default only
+   * our own; `false` leaves the check to the application.
    */
   readonly origin?: OriginOptions | false;
   /**
-   * Takes over another system's sessions. Called with the request's headers if no token of ours
-   * came. Return `undefined` if there is nothing to adopt. None by default.
+   * Takes over another system's sessions. Called with the request's headers if it has no token of ours.
+   * Return `undefined` if there is nothing to adopt. None by default.
    */
   readonly adopt?: (headers: Headers) => MaybePromise<Adoptable<ValuesOf<Data>> | undefined>;
   /**
@@ -124,7 +124,7 @@ const LONGEST_LIFETIME = 400 * DAY;
 const DEFAULT_STORE_TIMEOUT = 250;
 const LONGEST_STORE_TIMEOUT = 10_000;
 
-/** Every option there is: one that is written wrong is not taken for one that is left out. */
+/** All options: a misspelled one is an error. */
 const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "secretKey",
   "secretKeyFallbacks",
@@ -144,7 +144,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
 export function checkOptions<Data extends object>(options: SessionOptions<Data>): Settings {
   if (!isObject(options)) {
     throw new SessionOptionsError(
-      `Cannot use the options: expected an object, got ${options === null ? "null" : `a ${typeof options}`}`,
+      `Cannot use the options: expected an object, got ${describe(options)}`,
     );
   }
   for (const name of Object.keys(options)) {
@@ -158,9 +158,9 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   checkNumber("storeTimeout", storeTimeout, "milliseconds", LONGEST_STORE_TIMEOUT);
   const { now = Date.now, onEvent = createWarnings(), adopt } = options;
   checkFunction("now", now);
-  // A clock that gives NaN would sign cookies that never open.
+  // A clock that returns NaN would sign cookies that never open.
   const time: unknown = now();
-  if (!Number.isFinite(time)) fail("now", `must give milliseconds, got ${spell(time)}`);
+  if (!Number.isFinite(time)) fail("now", `must return milliseconds, got ${spell(time)}`);
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
   const store = options.store === undefined ? defaultStore(options.now) : options.store;
@@ -169,7 +169,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   }
   const { dataIn = "cookie", origin = {} } = options;
   if (origin !== false) {
-    if (!isObject(origin)) fail("origin", `must be an object or false, got a ${typeof origin}`);
+    if (!isObject(origin)) fail("origin", `must be an object or false, got ${describe(origin)}`);
     validateOrigins(origin);
   }
   if (dataIn !== "cookie" && dataIn !== "store") {
@@ -201,14 +201,14 @@ function checkNumber(name: string, value: unknown, unit: string, most: number): 
 }
 
 function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== "function") fail(name, `must be a function, got a ${typeof value}`);
+  if (typeof value !== "function") fail(name, `must be a function, got ${describe(value)}`);
 }
 
 function fail(name: string, state: string): never {
   throw new SessionOptionsError(`Cannot use option ${name}: ${state}`);
 }
 
-/** Checked at once, unless a function gives the key. */
+/** Checks the keys: at once, or later if a function returns them. */
 function readSecrets<Data extends object>({
   secretKey,
   secretKeyFallbacks,
@@ -220,7 +220,7 @@ function readSecrets<Data extends object>({
   return () => secrets;
 }
 
-/** The one of the process, which bundlers may give several copies of this module. */
+/** Finds the process' default store, because bundlers may put several copies of this module there. */
 const DEFAULT_STORE = Symbol.for("madeleine.store");
 
 function defaultStore(now: (() => number) | undefined): Store {
