@@ -68,36 +68,30 @@ export function decide(sight: Sight, changes: Changes, settings: Settings): Plan
   if (sight.isNewIdEnded || (live === undefined && !mayBegin(sight, calls))) {
     return { writes: [], cookie: undefined, isDropped: hasChanges(changes) };
   }
-  const keepsContent = live !== undefined && calls.keepsRest;
-  const { content, isDropped } = keepsContent ? apply(live.state, changes) : begin(changes);
+  const { content, isDropped } =
+    live !== undefined && calls.keepsRest ? apply(live.state, changes) : begin(changes);
   const login = loginOf(sight, calls.isDestroyed ? undefined : live?.state.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
-  const isMoved = isKept && calls.hasNewId;
-  const hasEnded = !isKept || calls.hasNewId || calls.isDestroyed;
-  const keepsId = live !== undefined && foreign === undefined && !hasEnded;
-  const begins =
-    live === undefined ||
-    foreign !== undefined ||
-    calls.isDestroyed ||
-    calls.signedIn !== undefined;
+  const own = foreign === undefined && !calls.isDestroyed ? live : undefined;
+  const begins = own === undefined || calls.signedIn !== undefined;
+  const keepsId = own !== undefined && isKept && !calls.hasNewId;
   const state: State = {
-    id: keepsId ? live.state.id : newId,
+    id: keepsId ? own.state.id : newId,
     version: Math.max(now, sight.triedVersion + 1, (live?.state.version ?? 0) + 1),
-    ...(begins ? beginTimes(now, settings) : nextTimes(live, now)),
+    ...(begins ? beginTimes(now, settings) : nextTimes(own, now)),
     login,
     ...content,
-    unknown: begins ? NO_CLAIMS : live.state.unknown,
+    unknown: begins ? NO_CLAIMS : own.state.unknown,
   };
   const hasRecord = isKept && (keepsId || settings.dataIn === "store");
-  const mark =
-    foreign === undefined ? markOwn(sight, calls, isMoved) : markForeign(sight, hasEnded);
+  const mark = foreign === undefined ? markOwn : markForeign;
   const isDeleted =
     found !== undefined && foreign === undefined && (live !== undefined || calls.isDestroyed);
   return {
     writes: [
       ...endOthers(sight),
       ...(hasRecord ? [recordOf(state, now)] : []),
-      ...(keepsId ? [] : mark),
+      ...(keepsId ? [] : mark(sight, calls, isKept)),
       ...(successor === undefined ? [] : [endSuccessor(successor, sight)]),
     ],
     cookie: isKept ? state : isDeleted ? "delete" : undefined,
@@ -128,23 +122,28 @@ export function isRecent(found: Found, now: number): boolean {
 }
 
 /** The write that marks an id that ended or moved, unless it has a mark. */
-function markOwn({ now, found, newId }: Sight, calls: Calls, isMoved: boolean): readonly Write[] {
+function markOwn({ now, found, newId }: Sight, calls: Calls, isKept: boolean): readonly Write[] {
   if (found === undefined) return [];
   // Only a logout or a login marks an id that its generation or the clock has ended.
   const isToMark = calls.isDestroyed || calls.signedIn !== undefined;
   if (found.kind === "ended" && (found.hasMark || !isToMark)) return [];
   const { id } = found.token.state;
   const ttl = ttlOf(nextTimes(found, now), now);
-  return [{ key: id, next: writeMark(id, isMoved ? "moved" : "ended", now, newId), ttl }];
+  const how = isKept && calls.hasNewId ? "moved" : "ended";
+  return [{ key: id, next: writeMark(id, how, now, newId), ttl }];
 }
 
 /** The write that marks another system's session, so that it is adopted only once. */
-function markForeign({ now, found, foreign, newId }: Sight, hasEnded: boolean): readonly Write[] {
+function markForeign(
+  { now, found, foreign, newId }: Sight,
+  calls: Calls,
+  isKept: boolean,
+): readonly Write[] {
   if (found === undefined || foreign?.isOnce !== true) return [];
-  if (found.kind === "live" && found.hasRecord && !hasEnded) return [];
+  const how = !isKept || calls.hasNewId || calls.isDestroyed ? "ended" : "moved";
+  if (found.kind === "live" && found.hasRecord && how === "moved") return [];
   const { id } = found.token.state;
-  const next = writeMark(id, hasEnded ? "ended" : "moved", now, newId);
-  return [{ key: id, next, ttl: RETENTION }];
+  return [{ key: id, next: writeMark(id, how, now, newId), ttl: RETENTION }];
 }
 
 /** Who is signed in after the request, with the generation that the subject then has. */

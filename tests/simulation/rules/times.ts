@@ -38,26 +38,26 @@ export const TIMES: readonly Mutation[] = [
     rule: "The window stays, whatever the settings of the instance",
     how: "each change gives the instance's window",
     file: "decide.ts",
-    find: "...(begins ? beginTimes(now, settings) : nextTimes(live, now)),",
+    find: "...(begins ? beginTimes(now, settings) : nextTimes(own, now)),",
     replace:
-      "...(begins ? beginTimes(now, settings) : { ...nextTimes(live, now), expiresAt: beginTimes(now, settings).expiresAt }),",
+      "...(begins ? beginTimes(now, settings) : { ...nextTimes(own, now), expiresAt: beginTimes(now, settings).expiresAt }),",
     shows: ["overLife", "signedOut"],
   },
   {
     rule: "max stays",
     how: "each change moves it",
     file: "decide.ts",
-    find: "...(begins ? beginTimes(now, settings) : nextTimes(live, now)),",
+    find: "...(begins ? beginTimes(now, settings) : nextTimes(own, now)),",
     replace:
-      "...(begins ? beginTimes(now, settings) : { ...nextTimes(live, now), endsAt: beginTimes(now, settings).endsAt }),",
+      "...(begins ? beginTimes(now, settings) : { ...nextTimes(own, now), endsAt: beginTimes(now, settings).endsAt }),",
     shows: ["overLife", "signedOut"],
   },
   {
     rule: "With signIn() a lifetime starts",
     how: "the old one goes on",
     file: "decide.ts",
-    find: "    calls.isDestroyed ||\n    calls.signedIn !== undefined;",
-    replace: "    calls.isDestroyed;",
+    find: "const begins = own === undefined || calls.signedIn !== undefined;",
+    replace: "const begins = own === undefined;",
     shows: ["signedOut", "overLife"],
   },
   {
