@@ -36,7 +36,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   }
 
   override set permanent(permanent: boolean) {
-    this.#change("set permanent").permanent = permanent;
+    change(this, "set permanent").permanent = permanent;
   }
 
   /**
@@ -44,12 +44,12 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * express.
    */
   set<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): void {
-    assign(this.#change(`set ${JSON.stringify(key)}`, key), key, value);
+    assign(change(this, `set ${JSON.stringify(key)}`, key), key, value);
   }
 
   /** Removes `key`. Returns whether it was there. */
   delete(key: KeyOf<Data>): boolean {
-    return remove(this.#change(`delete ${JSON.stringify(key)}`, key), key);
+    return remove(change(this, `delete ${JSON.stringify(key)}`, key), key);
   }
 
   /** Removes `key` and returns its value; undefined, or the fallback, if it is missing. */
@@ -59,7 +59,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     fallback: Fallback,
   ): ValueOf<Data, Key> | Fallback;
   pop(key: string, fallback?: unknown): unknown {
-    const draft = this.#change(`pop ${JSON.stringify(key)}`, key);
+    const draft = change(this, `pop ${JSON.stringify(key)}`, key);
     const value = valuesOf(draft).get(key);
     return remove(draft, key) ? value : fallback;
   }
@@ -67,7 +67,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   /** Returns the value of `key`. If it is missing, sets it to `value` first. */
   setDefault<Key extends KeyOf<Data>>(key: Key, value: ValueOf<Data, Key>): ValueOf<Data, Key>;
   setDefault(key: string, value: unknown): unknown {
-    const draft = this.#change(`set ${JSON.stringify(key)}`, key);
+    const draft = change(this, `set ${JSON.stringify(key)}`, key);
     const present = readValue(draft, key);
     if (present !== undefined) return present;
     assign(draft, key, value);
@@ -77,19 +77,19 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   /** Sets every key of `values`, or none if one of them can't be stored. */
   update(values: ValuesOf<Data>): void;
   update(values: Readonly<Record<string, unknown>>): void {
-    const draft = this.#change("update the session", Object.keys(values).join(", "));
+    const draft = change(this, "update the session", Object.keys(values).join(", "));
     for (const [key, value] of Object.entries(values)) check(value, key);
     for (const [key, value] of Object.entries(values)) assign(draft, key, value);
   }
 
   /** Removes every key. Flashes, `permanent` and `subject` stay; `destroy` removes them too. */
   clear(): void {
-    valuesOf(this.#change("clear the session")).clear();
+    valuesOf(change(this, "clear the session")).clear();
   }
 
   /** Leaves a message for the next page that takes it. If more than 20 wait, the oldest is dropped. */
   flash(message: string, category = "message"): void {
-    const draft = this.#change("flash a message");
+    const draft = change(this, "flash a message");
     if (typeof message !== "string" || typeof category !== "string") {
       const got = `${typeof message} and ${typeof category}`;
       throw new SessionValueError("flash", `message and category must be strings, got ${got}`);
@@ -107,7 +107,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     const taken = waiting.filter((flash) => category === undefined || flash.category === category);
     if (taken.length === 0) return taken;
     if (draft.committed === undefined) removeFlashes(draft, taken);
-    else this.#reportLateWrite(draft);
+    else reportLateWrite(draft, this.id);
     return taken;
   }
 
@@ -119,7 +119,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * Throws `SessionValueError` unless `subject` is a string of at least one character.
    */
   signIn(subject: string): void {
-    const draft = this.#change("sign a user in");
+    const draft = change(this, "sign a user in");
     checkSubject(subject);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
@@ -131,7 +131,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * change.
    */
   regenerate(): void {
-    moveToNewId(this.#change("regenerate the session"));
+    moveToNewId(change(this, "regenerate the session"));
   }
 
   /**
@@ -139,23 +139,24 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * flashing afterwards begins a session with a new id.
    */
   destroy(): void {
-    const draft = this.#change("destroy the session");
+    const draft = change(this, "destroy the session");
     discard(draft);
     draft.calls = { ...draft.calls, isDestroyed: true };
   }
+}
 
-  #change(action: string, key?: string): Draft {
-    const draft = touch(this);
-    if (draft.committed === undefined) return draft;
-    this.#reportLateWrite(draft);
-    throw new SessionCommittedError(action, key);
-  }
+/** The draft, for a change. Throws `SessionCommittedError` after the commit. */
+function change<Data extends object>(session: Session<Data>, action: string, key?: string): Draft {
+  const draft = touch(session);
+  if (draft.committed === undefined) return draft;
+  reportLateWrite(draft, session.id);
+  throw new SessionCommittedError(action, key);
+}
 
-  #reportLateWrite(draft: Draft): void {
-    if (draft.hasReportedLateWrite) return;
-    draft.hasReportedLateWrite = true;
-    draft.settings.onEvent({ type: "late-write", id: this.id });
-  }
+function reportLateWrite(draft: Draft, id: string): void {
+  if (draft.hasReportedLateWrite) return;
+  draft.hasReportedLateWrite = true;
+  draft.settings.onEvent({ type: "late-write", id });
 }
 
 /** Asks for a new id, because of `calls`. */
@@ -167,19 +168,13 @@ function moveToNewId(draft: Draft, calls: Partial<Calls> = {}): void {
 /** Makes the commit end all other sessions of this session's subject. */
 export function endOthersOf<Data extends object>(session: Session<Data>): void {
   const { subject } = session;
-  if (subject === undefined) {
-    throw new SessionError(
-      "ERR_SESSION_SUBJECT",
-      "Cannot end the other sessions: this one has no subject. Call signIn first",
-    );
-  }
   const { endedOthersOf = subject } = touch(session).calls;
-  if (endedOthersOf !== subject) {
-    throw new SessionError(
-      "ERR_SESSION_SUBJECT",
-      `Cannot end the other sessions: this request already ends those of another subject`,
-    );
+  if (subject === undefined || endedOthersOf !== subject) {
+    const state =
+      subject === undefined
+        ? "this one has no subject. Call signIn first"
+        : "this request already ends those of another subject";
+    throw new SessionError("ERR_SESSION_SUBJECT", `Cannot end the other sessions: ${state}`);
   }
-  session.regenerate();
-  moveToNewId(touch(session), { endedOthersOf });
+  moveToNewId(change(session, "end the other sessions"), { endedOthersOf });
 }

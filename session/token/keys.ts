@@ -8,7 +8,7 @@ export type Secret = string | Uint8Array;
 const MINIMUM_BYTES = 32;
 const MINIMUM_DIFFERENT_BYTES = 8;
 const MINIMUM_PERIOD = 16;
-/** Fewer bytes in a row may repeat others, and fewer than half of the key. */
+/** A repetition has at least this many bytes in a row, or half of the key's. */
 const REPETITION = 12;
 /** 48 bits of the thumbprint: enough to tell a few keys apart, too few to find a key by. */
 const KID_LENGTH = 8;
@@ -41,9 +41,9 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The bytes of all keys, the one that signs first. Refuses a key of less than 32 bytes, with white
- * space at either end, that is not random (few different bytes, a repetition, a run, words, a key
- * from documentation), or that is given twice. Throws `SessionOptionsError`, which names the rule and
+ * The bytes of all keys, the signing one first. A key is rejected if it has fewer than 32 bytes, white
+ * space at either end, or a sign that it is not random (few different bytes, a repetition, a run, words,
+ * a key from documentation), or is given twice. Throws `SessionOptionsError`, which names the rule and
  * never shows a key.
  */
 export function checkSecrets(
@@ -108,7 +108,7 @@ function weaknessOf(bytes: Uint8Array | undefined): string | undefined {
   return isPassphrase(text) ? "it is made of words, as a passphrase is" : undefined;
 }
 
-/** Whether many bytes in a row are each the same as the one some places before, as padding is. */
+/** Whether many bytes in a row each repeat the one some places before, as in padding. */
 function isRepeated(bytes: Uint8Array): boolean {
   const limit = Math.min(REPETITION, bytes.length / 2);
   for (let places = 1; places < MINIMUM_PERIOD; places++) {
@@ -118,8 +118,8 @@ function isRepeated(bytes: Uint8Array): boolean {
 }
 
 /**
- * Whether codes have the same distance to the code `places` before: `steps` in a row, or half of them
- * all. Equal codes in a row are a repetition, and may be more.
+ * Whether codes differ by the same amount from the code `places` before them: `steps` in a row, or half
+ * of all. Equal codes in a row do not count, because `isRepeated` allows more of them.
  */
 function hasRun(codes: readonly number[], places: number, steps: number): boolean {
   const distances = codes.slice(places).map((code, at) => (code - (codes[at] ?? 0)) & 255);
@@ -130,7 +130,7 @@ function hasRun(codes: readonly number[], places: number, steps: number): boolea
   return [...new Set(distances)].some((one) => countOf(one) >= distances.length / 2);
 }
 
-/** How many places in a row, of the first `count`, pass the test. */
+/** The most places in a row, of the first `count`, that pass the test. */
 function longestRow(count: number, test: (at: number) => boolean): number {
   let [row, longest] = [0, 0];
   for (let at = 0; at < count; at++) {
@@ -146,8 +146,8 @@ function hasExample(text: string): boolean {
 }
 
 /**
- * Whether the text is printable, and separators and camelCase part it into words and numbers. Words
- * have a vowel, which random letters may lack, and at most 40 letters: more may be random ones.
+ * Whether the text is printable, and separators and camelCase split it into words and numbers. A word
+ * has a vowel, which random letters may lack, and at most 40 letters: a longer one may be random.
  */
 function isPassphrase(text: string): boolean {
   const isPart = /^(?:\p{Lu}?[\p{Ll}\p{Lo}]{0,40}|\p{Lu}{0,40})\p{N}{0,8}$/u;
@@ -171,7 +171,7 @@ function decodedFrom(text: string | undefined): Uint8Array | undefined {
   }
 }
 
-/** The text of bytes in UTF-8; undefined for other bytes, as random ones are. */
+/** The text of bytes in UTF-8; undefined for other bytes, for example random ones. */
 function textOf(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
@@ -184,7 +184,7 @@ function codePoints(text: string): number[] {
   return Array.from(text, (character) => character.codePointAt(0) ?? 0);
 }
 
-/** A Uint8Array of this realm or another: in Jest a Buffer is one of another realm. */
+/** Whether the value is a Uint8Array, of any realm: in Jest, a Buffer is of another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
   return (
     ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]"
