@@ -6,7 +6,7 @@ import type { Settings } from "./options.ts";
 import type { Found } from "./record.ts";
 import type { Source } from "./source.ts";
 import { type Content, type Flash, NOTHING } from "./state.ts";
-import { check, decode, encode } from "./token/json.ts";
+import { decode, encode } from "./token/json.ts";
 
 /** One request's session: what the request came with, and what it has changed so far. */
 export interface Draft {
@@ -141,8 +141,8 @@ export function readValue(draft: Draft, key: string): unknown {
   if (draft.values !== undefined) return draft.values.get(key);
   const text = draft.base.data.get(key);
   if (text === undefined) return undefined;
-  const isPlain = !text.startsWith("{") && !text.startsWith("[");
-  return isPlain ? JSON.parse(text) : valuesOf(draft).get(key);
+  const isContainer = text.startsWith("{") || text.startsWith("[");
+  return isContainer ? valuesOf(draft).get(key) : JSON.parse(text);
 }
 
 /** The decoded values, which the handler may change. */
@@ -169,12 +169,12 @@ export function checkSubject(subject: unknown): asserts subject is string {
   }
 }
 
-/** Sets a key. Throws `SessionValueError`. */
+/** Sets a key. Throws `SessionValueError` if `encode` can't store the value. */
 export function assign(draft: Draft, key: string, value: unknown): void {
   if (typeof key !== "string") {
     throw new SessionValueError(String(key), `the key must be a string, got a ${typeof key}`);
   }
-  check(value, key);
+  encode(value, key);
   valuesOf(draft).set(key, value);
   draft.assigned.add(key);
 }

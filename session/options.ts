@@ -163,10 +163,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   if (!Number.isFinite(time)) fail("now", `must return milliseconds, got ${spell(time)}`);
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
-  const store = options.store === undefined ? defaultStore(options.now) : options.store;
-  if (store !== null && !isStore(store)) {
-    fail("store", `must have get and replace, or be null, got ${describe(store)}`);
-  }
+  const store = readStore(options);
   const { dataIn = "cookie", origin = {} } = options;
   if (origin !== false) {
     if (!isObject(origin)) fail("origin", `must be an object or false, got ${describe(origin)}`);
@@ -220,11 +217,16 @@ function readSecrets<Data extends object>({
   return () => secrets;
 }
 
-/** Finds the process' default store, because bundlers may put several copies of this module there. */
+function readStore<Data extends object>({ store, now }: SessionOptions<Data>): Store | null {
+  if (store === undefined) return now === undefined ? defaultStore() : memoryStore({ now });
+  if (store === null || isStore(store)) return store;
+  return fail("store", `must have get and replace, or be null, got ${describe(store)}`);
+}
+
+/** The default store is found by this key, because bundlers may copy this module. */
 const DEFAULT_STORE = Symbol.for("madeleine.store");
 
-function defaultStore(now: (() => number) | undefined): Store {
-  if (now !== undefined) return memoryStore({ now });
+function defaultStore(): Store {
   const present: unknown = Reflect.get(globalThis, DEFAULT_STORE);
   if (isStore(present)) return present;
   const store = memoryStore();

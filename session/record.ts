@@ -140,7 +140,7 @@ function readState(cookie: State, { body }: Entry): State {
   const json: unknown = parse(body);
   const claims = isObject(json) ? readClaims(json, "") : undefined;
   const isOurs = claims !== undefined && claims.state.id === cookie.id && isObject(claims.data);
-  return isOurs ? { ...claims.state, login: cookie.login } : failForeign();
+  return isOurs ? { ...claims.state, login: cookie.login } : failUnreadable();
 }
 
 function readEntry(key: string, text: string | undefined): Entry | undefined {
@@ -156,9 +156,9 @@ function readEntry(key: string, text: string | undefined): Entry | undefined {
     (kind === "record") === body.startsWith("{") &&
     (kind === "generation") === key.startsWith("sub:");
   const next = kind === "moved" ? body : undefined;
-  return isOurs ? { kind, at: Number(at), body, next } : failForeign();
+  return isOurs ? { kind, at: Number(at), body, next } : failUnreadable();
 }
 
-function failForeign(): never {
+function failUnreadable(): never {
   throw new SessionStoreError("it returned a value that is not one of ours");
 }

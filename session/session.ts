@@ -16,7 +16,7 @@ import {
 import { SessionCommittedError, SessionError, SessionValueError } from "./errors.ts";
 import { ReadonlySession, touch } from "./readonly_session.ts";
 import type { Flash, KeyOf, ValueOf, ValuesOf } from "./state.ts";
-import { check } from "./token/json.ts";
+import { encode } from "./token/json.ts";
 
 /**
  * A visitor's values by key, for a handler to read and change, with the verbs of Map and of Flask.
@@ -78,7 +78,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   update(values: ValuesOf<Data>): void;
   update(values: Readonly<Record<string, unknown>>): void {
     const draft = change(this, "update the session", Object.keys(values).join(", "));
-    for (const [key, value] of Object.entries(values)) check(value, key);
+    for (const [key, value] of Object.entries(values)) encode(value, key); // Throws if it can't.
     for (const [key, value] of Object.entries(values)) assign(draft, key, value);
   }
 

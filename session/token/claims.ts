@@ -116,7 +116,7 @@ function readData(data: Readonly<Record<string, unknown>>): ReadonlyMap<string, 
 /** The values of a deflated `data` claim; undefined if it is malformed or too large. */
 export async function readDeflated(data: string): Promise<State["data"] | undefined> {
   try {
-    const bytes = await inflate(decode(data), INFLATED_LIMIT);
+    const bytes = await inflate(fromBase64url(data), INFLATED_LIMIT);
     const values = bytes === undefined ? undefined : parse(bytes);
     return isObject(values) ? readData(values) : undefined;
   } catch {
@@ -125,7 +125,7 @@ export async function readDeflated(data: string): Promise<State["data"] | undefi
 }
 
 /** The bytes of base64url. */
-export function decode(text: string): Uint8Array<ArrayBuffer> {
+export function fromBase64url(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(base64url.decode(text));
 }
 

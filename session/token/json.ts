@@ -86,11 +86,6 @@ export function encode(value: unknown, path: string): string {
   return text;
 }
 
-/** Throws the SessionValueError that `encode` would throw, if any. */
-export function check(value: unknown, path: string): void {
-  encode(value, path);
-}
-
 /**
  * The value that tagged JSON stands for, given as what `JSON.parse` made of it. It shares no object
  * with `json`. Never throws, and no member's name changes a prototype.
@@ -137,7 +132,7 @@ function taggedContainer(value: object, place: Place, inside: Place): unknown {
     throw refusal(place, `must have only strings as keys, got ${String(symbol)}`);
   }
   const tag = tagOf(value);
-  if (tag === undefined) throw refusal(place, `${EXPECTED}, got ${describe(value)}`);
+  if (tag === undefined) throw refusal(place, `${EXPECTED}, got ${describeObject(value)}`);
   return taggedForm(...tag, inside);
 }
 
@@ -291,7 +286,7 @@ function isArray(value: object): value is readonly unknown[] {
 }
 
 /** Describes an object that cannot be stored. */
-function describe(value: object): string {
+function describeObject(value: object): string {
   if ("then" in value) return "a promise. Await it first";
   const name = classOf(value);
   const kind = kindOf(value);

@@ -3,7 +3,7 @@ import { base64url, type CompactJWSHeaderParameters, CompactSign, compactVerify 
 import { chain, type MaybePromise } from "../maybe.ts";
 import { NOTHING, type State } from "../state.ts";
 import { createCache } from "./cache.ts";
-import { decode, isObject, parse, readClaims, readDeflated } from "./claims.ts";
+import { fromBase64url, isObject, parse, readClaims, readDeflated } from "./claims.ts";
 import { importKeys } from "./keys.ts";
 
 /**
@@ -234,13 +234,13 @@ function sizeOf({ text, state }: VerifiedToken): number {
 /** Whether the text claims to be a token of ours, valid or not: its header has our `typ`. */
 export function hasOurType(text: string): boolean {
   const [header = ""] = text.split(".", 1);
-  const parameters = CANONICAL.test(header) ? parse(decode(header)) : undefined;
+  const parameters = CANONICAL.test(header) ? parse(fromBase64url(header)) : undefined;
   return isObject(parameters) && parameters["typ"] === "session+jwt";
 }
 
 /** Why a token that no key of ours signed is rejected. */
 function rejectHeader(header: string): Rejection {
-  const parameters = parse(decode(header));
+  const parameters = parse(fromBase64url(header));
   if (!isObject(parameters)) return "malformed";
   const { alg, typ, kid, ...others } = parameters;
   const isOurs = alg === "HS256" && typ === "session+jwt" && Object.keys(others).length === 0;

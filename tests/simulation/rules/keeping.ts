@@ -41,7 +41,7 @@ export const KEEPING: readonly Mutation[] = [
     rule: "What is no record of ours is a failed store",
     how: "it is an old record",
     file: "record.ts",
-    find: "return isOurs ? { kind, at: Number(at), body, next } : failForeign();",
+    find: "return isOurs ? { kind, at: Number(at), body, next } : failUnreadable();",
     replace: `return isOurs ? { kind, at: Number(at), body, next } : { kind: "record", at: 0, body, next };`,
     shows: { path: "tests/record.test.ts", title: "a version that is no number" },
   },
