@@ -63,7 +63,7 @@ export function commitDraft(
   return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
 }
 
-/** Commits of one session in one process take turns: those that race would starve each other. */
+/** Makes the commits of one session in one process take turns, because racing ones starve each other. */
 function inTurn<T>(
   { turns, settings }: Committer,
   id: string,
@@ -175,23 +175,18 @@ async function getAll(
   return new Map(names.map((name, index) => [name, values[index]]));
 }
 
-/**
- * What the store says of the session now. A text that an earlier try of this commit wrote counts as the
- * text that it replaced.
- */
+/** What the store says of the session now, apart from what this commit itself has written. */
 async function findAgain(
-  { found, foreign, attempts }: Draft,
+  draft: Draft,
   store: Store,
   texts: Sight["texts"],
   now: number,
 ): Promise<Found | undefined> {
+  const { found, foreign } = draft;
   if (found === undefined) return undefined;
   const { token } = found;
   const { id, login } = token.state;
-  const before = (key: string): string | undefined => {
-    const text = texts.get(key);
-    return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
-  };
+  const before = (key: string): string | undefined => original(draft, texts.get(key));
   if (found.kind === "ended") {
     // It stays ended, whatever the store says now: another request may take its own end back.
     const mark = findMark(id, before(id));
@@ -203,6 +198,11 @@ async function findAgain(
     foreign === undefined ? find(token, ...both) : await findForeign(token, ...both, store, now);
   if (again.kind === "ended" || !isOutlived(again, now)) return again;
   return { kind: "ended", token, at: undefined, next: undefined, hasMark: false };
+}
+
+/** A text of the store; for one that an earlier try of this commit wrote, the text that it replaced. */
+function original({ attempts }: Draft, text: string | undefined): string | undefined {
+  return text !== undefined && attempts.has(text) ? attempts.get(text) : text;
 }
 
 /** The id that a session has now, however often it moved. Adds what it looks at to `texts`. */
@@ -240,9 +240,7 @@ async function putAll(
   for (const { key, text, ttl } of texts) {
     const previous = looked.texts.get(key);
     // Noted first, because the answer may be lost after the store took the text.
-    const { attempts } = draft;
-    const isOwn = previous !== undefined && attempts.has(previous);
-    draft.attempts = new Map(attempts).set(text, isOwn ? attempts.get(previous) : previous);
+    draft.attempts = new Map(draft.attempts).set(text, original(draft, previous));
     if (signed !== undefined) draft.triedVersion = signed.version;
     if (!(await store.replace(key, previous, text, ttl))) return false;
   }
