@@ -28,7 +28,8 @@ export function createOpener<Data extends object>(
   function open(source: Source, header: string | null): MaybePromise<Draft> {
     const values = header === null ? [] : cookieValues(header, cookie.name);
     const [first] = values;
-    if (first === undefined) return openWithout(source, values);
+    // Without a key nobody could sign in, so its absence shows at the first visitor.
+    if (first === undefined) return chain(settings.secrets(), () => openWithout(source, values));
     if (values.length > 1) return openOneOf(source, values);
     return chain(tokens.verify(first), (token) =>
       typeof token === "string"

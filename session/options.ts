@@ -210,11 +210,13 @@ function readSecrets<Data extends object>({
   secretKey,
   secretKeyFallbacks,
 }: SessionOptions<Data>): Settings["secrets"] {
-  if (typeof secretKey === "function") {
-    return () => chain(secretKey(), (key) => checkSecrets(key, secretKeyFallbacks));
+  if (typeof secretKey !== "function") {
+    const secrets = checkSecrets(secretKey, secretKeyFallbacks);
+    return () => secrets;
   }
-  const secrets = checkSecrets(secretKey, secretKeyFallbacks);
-  return () => secrets;
+  let secrets: ReturnType<typeof checkSecrets> | undefined;
+  return () =>
+    secrets ?? chain(secretKey(), (key) => (secrets = checkSecrets(key, secretKeyFallbacks)));
 }
 
 function readStore<Data extends object>({ store, now }: SessionOptions<Data>): Store | null {

@@ -27,19 +27,12 @@ describe("a secretKey that is a function", () => {
     ["a short one", () => "short", SessionOptionsError],
     ["one that stands among the fallbacks", () => OTHER_SECRET, SessionOptionsError],
     ["an error", () => Promise.reject(new RangeError("The vault is closed")), RangeError],
-  ])(
-    "that gives %s fails the first cookie and login, not the start",
-    async (_, secretKey, type) => {
-      const { sessions } = createApp({ secretKey, secretKeyFallbacks: [OTHER_SECRET] });
-      const { cookie } = await signedIn(createApp(), "ann");
-      expect(await errorOf(async () => sessions.open(requestWith(cookie)))).toBeInstanceOf(type);
-      const session = await sessions.open(requestWith());
-      session.signIn("ann");
-      expect(await errorOf(async () => sessions.commit(session, new Response()))).toBeInstanceOf(
-        type,
-      );
-    },
-  );
+  ])("that gives %s fails the first request, not the start", async (_, secretKey, type) => {
+    const { sessions } = createApp({ secretKey, secretKeyFallbacks: [OTHER_SECRET] });
+    const { cookie } = await signedIn(createApp(), "ann");
+    expect(await errorOf(async () => sessions.open(requestWith(cookie)))).toBeInstanceOf(type);
+    expect(await errorOf(async () => sessions.open(requestWith()))).toBeInstanceOf(type);
+  });
 
   test("is asked again after it failed", async () => {
     const keys: string[] = [];
