@@ -84,8 +84,8 @@ export interface Exchange {
   effects: Effects;
   /** When its handler was ready to commit. */
   handled: Moment | undefined;
-  /** What the store took from it for the cookie's session, and whether that was outlived before. */
-  readonly written: Map<string, boolean>;
+  /** What the store took from it for the cookie's session, and what was there before all its tries. */
+  readonly written: Map<string, string | undefined>;
   /** When the store last took that. */
   changed: Moment | undefined;
   /** The new id that it gave to the session, and what that held: undefined where it was over. */

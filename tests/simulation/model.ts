@@ -54,6 +54,11 @@ function mayBeForgotten(exchange: Exchange): boolean {
   return last !== undefined && isLate(exchange, last.moment);
 }
 
+/** A text of the store; for one that an earlier try of the request put there, what it replaced. */
+function original({ written }: Exchange, text: string | undefined): string | undefined {
+  return text !== undefined && written.has(text) ? written.get(text) : text;
+}
+
 function isLate(exchange: Exchange, moment: Moment): boolean {
   return clockOf(exchange, moment) > (exchange.token?.expiresAt ?? Infinity) * 1000 + GRACE;
 }
@@ -121,8 +126,7 @@ export class Model {
     if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
     const { contents, lastUse } = session;
     session.lastUse = moment.time;
-    const isForgotten =
-      exchange.written.get(text ?? "") ?? (text === undefined && isLate(exchange, moment));
+    const isForgotten = original(exchange, text) === undefined && isLate(exchange, moment);
     const isOutlived = isForgotten || clockOf(exchange, moment) >= session.endsAt * 1000;
     // What ended for a request stays ended for it.
     const end = exchange.looks.at(-1)?.end ?? this.#endByOthers(exchange, id);
@@ -164,8 +168,7 @@ export class Model {
         this.#end(key, "moved", moment, exchange, nextId);
       } else this.#change(session, exchange, effects, moment);
       exchange.changed = moment;
-      const { written } = exchange;
-      written.set(next, written.get(previous ?? "") ?? exchange.looks.at(-1)?.isOutlived === true);
+      exchange.written.set(next, original(exchange, previous));
       session.text = next;
     }
   }
