@@ -23,7 +23,7 @@ async function verifyCases(cookies: readonly string[]): Promise<Case[]> {
   const keys = await import("../../session/token/keys.ts").catch(() => undefined);
   if (token === undefined || keys === undefined) return [];
   const tokens = token.createTokens({
-    secrets: keys.checkSecrets(readSecret()),
+    secrets: () => keys.checkSecrets(readSecret()),
     audience: "session",
     now: Date.now,
   });

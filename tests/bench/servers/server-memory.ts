@@ -1,4 +1,4 @@
 /** The program itself, with the memory store. */
 import { serveProgram } from "./program.ts";
 
-serveProgram("memory:");
+await serveProgram("memory:");

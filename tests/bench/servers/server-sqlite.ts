@@ -1,4 +1,4 @@
 /** The program itself, with SQLite in a file of the benchmark's temporary folder. */
 import { serveProgram } from "./program.ts";
 
-serveProgram(`sqlite:${process.env["BENCH_SQLITE"] ?? ":memory:"}.server`);
+await serveProgram(`sqlite:${process.env["BENCH_SQLITE"] ?? ":memory:"}.server`);
