@@ -14,7 +14,7 @@ import {
 import { SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { type MaybePromise, within } from "./maybe.ts";
 import type { Settings } from "./options.ts";
-import { find, findMark, type Found, readGeneration, writeRecord } from "./record.ts";
+import { find, findMark, type Found, isEnd, readGeneration, writeRecord } from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { shortenData, writeClaims, writeData } from "./token/claims.ts";
@@ -91,6 +91,9 @@ async function settle(
 ): Promise<readonly CommittedCookie[]> {
   const { settings } = committer;
   const deadline = performance.now() + settings.storeTimeout;
+  // Others may know of an end that an earlier commit wrote before it failed, so it stays.
+  const kept = Array.from(draft.attempts).filter(([text]) => !isEnd(text));
+  draft.attempts = new Map(kept);
   try {
     do {
       const cookies = await attempt(committer, draft, (sight) => decide(sight, changes, settings));

@@ -83,6 +83,11 @@ export function writeMark(id: string, how: "ended" | "moved", at: number, other:
   return `${id} ${how} ${at} ${other}`;
 }
 
+/** Whether a text of `writeMark` says that a session ended. */
+export function isEnd(text: string): boolean {
+  return /^\S+ ended /.test(text);
+}
+
 /** The text of a subject's generation, and when it began. */
 export function writeGeneration(key: string, generation: string, at: number): string {
   return `${key} generation ${at} ${generation}`;

@@ -125,6 +125,21 @@ describe.each(["cookie", "store"] as const)("with the data in the %s", (dataIn) 
     }
   });
 
+  test("an end whose answer was lost stays, though a key is set before the next commit", async () => {
+    const { app, store } = await start({ dataIn });
+    const browser = new Browser();
+    await app.visit(browser, (visitor) => visitor.set("count", 0));
+    const session = await opened(app, browser);
+    session.clear();
+    store.faults = ["lost"];
+    await errorOf(() => app.sessions.commit(session, new Response()));
+    expect(await app.look(browser.cookie)).toEqual({});
+    session.set("count", 1);
+    browser.take(await app.sessions.commit(session, new Response()));
+    for (const copy of browser.copies) expect(await app.look(copy)).toEqual({});
+    expect(app.events).toContainEqual({ type: "dropped", id: session.id });
+  });
+
   test("a logout between two tries of a login holds", async () => {
     const { app, store, browser } = await start({ dataIn });
     const login = await opened(app, browser);

@@ -36,6 +36,8 @@ export interface Settings {
 export interface End {
   readonly kind: "moved" | "emptied" | "destroyed" | "generation";
   readonly moment: Moment;
+  /** When the request asked for it. */
+  readonly asked: Moment;
   /** The request that put the mark. */
   readonly by: number | undefined;
   /** The id that it moved to. */

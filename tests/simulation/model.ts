@@ -30,6 +30,8 @@ export interface SessionModel {
   lastUse: number;
 }
 
+type Times = Pick<End, "asked" | "moment">;
+
 interface Generation {
   readonly value: string;
   readonly moment: Moment;
@@ -46,6 +48,11 @@ export function markOf(key: string, by: number): string {
 /** Whether a session holds a value that is too large for a cookie. */
 function isHuge({ contents, huge }: SessionModel): boolean {
   return Array.from(contents).some(([key, by]) => huge.has(markOf(key, by)));
+}
+
+/** Whether the commit that is under way put the mark: an end that an earlier one put stays. */
+function isOwn({ handled, number }: Exchange, { asked, by, kind }: End): boolean {
+  return by === number && (kind === "moved" || asked.order > (handled?.order ?? -1));
 }
 
 /** Whether the request last looked so late that its session's mark may have expired. */
@@ -92,7 +99,7 @@ export class Model {
     const present = this.#generationOf(session.subject);
     if (present === undefined || present.value === session.generation) return undefined;
     const { moment, value } = present;
-    return { kind: "generation", moment, by: undefined, next: undefined, value };
+    return { kind: "generation", moment, asked: moment, by: undefined, next: undefined, value };
   }
 
   /** Whether the subject's generation changed since. */
@@ -112,32 +119,41 @@ export class Model {
     exchange: Exchange,
     keys: readonly string[],
     values: readonly (string | undefined)[],
+    asked: Moment,
     moment: Moment,
   ): void {
     for (const [index, key] of keys.entries()) {
       const value = values[index];
       if (key !== exchange.token?.id) exchange.generations.set(key, value?.split(" ")[3]);
-      else exchange.looks.push(this.#lookAt(exchange, key, value, moment));
+      else exchange.looks.push(this.#lookAt(exchange, key, value, asked, moment));
     }
   }
 
-  #lookAt(exchange: Exchange, id: string, text: string | undefined, moment: Moment): Look {
+  #lookAt(
+    exchange: Exchange,
+    id: string,
+    text: string | undefined,
+    asked: Moment,
+    moment: Moment,
+  ): Look {
     const session = this.#sessions.get(id);
     if (session === undefined) throw new TypeError(`Cannot look at session ${id}: it never began`);
     const { contents, lastUse } = session;
     session.lastUse = moment.time;
-    const isForgotten = original(exchange, text) === undefined && isLate(exchange, moment);
-    const isOutlived = isForgotten || clockOf(exchange, moment) >= session.endsAt * 1000;
+    // A request takes its time before it asks the store.
+    const isForgotten = original(exchange, text) === undefined && isLate(exchange, asked);
+    const isOutlived = isForgotten || clockOf(exchange, asked) >= session.endsAt * 1000;
     // What ended for a request stays ended for it.
     const end = exchange.looks.at(-1)?.end ?? this.#endByOthers(exchange, id);
     const holdsHuge = isHuge(session);
     return { moment, isOutlived, contents, isHuge: holdsHuge, end, usedBefore: lastUse };
   }
 
-  /** Why the session is over, but for what an earlier try of the same request left. */
-  #endByOthers({ generation, number }: Exchange, id: string): End | undefined {
+  /** Why the session is over, but for what an earlier try of the same commit left. */
+  #endByOthers(exchange: Exchange, id: string): End | undefined {
+    const { generation } = exchange;
     const mark = this.#ends.get(id);
-    if (mark !== undefined && mark.by !== number) return mark;
+    if (mark !== undefined && !isOwn(exchange, mark)) return mark;
     const end = this.#endOfGeneration(id);
     return end?.value === generation ? undefined : end;
   }
@@ -145,6 +161,7 @@ export class Model {
   /** The store took a value: a generation, or from an exchange a record or a mark. */
   replace(
     { key, previous, next }: Replacement,
+    asked: Moment,
     moment: Moment,
     exchange: Exchange | undefined,
     effects: Effects,
@@ -153,11 +170,12 @@ export class Model {
     const [, how = "", , random = ""] = next.split(" ");
     if (isGeneration) this.#generations.set(key, { value: random, moment });
     if (exchange === undefined) return;
+    const times = { asked, moment };
     const isMark = how === "ended" || how === "moved";
     const nextId = how === "moved" ? random : undefined;
     if (isGeneration) exchange.generation = random;
     else if (key !== exchange.token?.id) {
-      if (isMark && effects.isDestroyed) this.#end(key, "destroyed", moment, exchange, nextId);
+      if (isMark && effects.isDestroyed) this.#end(key, "destroyed", times, exchange, nextId);
     } else {
       const session = this.session(key);
       if (session === undefined) return;
@@ -165,37 +183,29 @@ export class Model {
         const look = exchange.looks.at(-1);
         const wasLive = look?.end === undefined && look?.isOutlived !== true;
         exchange.moved = { id: nextId, base: wasLive ? session.contents : undefined };
-        this.#end(key, "moved", moment, exchange, nextId);
-      } else this.#change(session, exchange, effects, moment);
+        this.#end(key, "moved", times, exchange, nextId);
+      } else this.#change(session, exchange, effects, times);
       exchange.changed = moment;
       exchange.written.set(next, original(exchange, previous));
       session.text = next;
     }
   }
 
-  #change(session: SessionModel, exchange: Exchange, effects: Effects, moment: Moment): void {
+  #change(session: SessionModel, exchange: Exchange, effects: Effects, times: Times): void {
     const { number: by, changed } = exchange;
     // Its first try took effect, and what others wrote since hides that: its flashes wait twice.
     const isTwice = changed !== undefined && !exchange.written.has(session.text);
     const contents = apply(session.contents, effects, by, isTwice);
-    if (effects.isDestroyed) this.#end(session.id, "destroyed", moment, exchange);
+    if (effects.isDestroyed) this.#end(session.id, "destroyed", times, exchange);
     else if (contents.size === 0 && session.subject === undefined) {
-      this.#end(session.id, "emptied", moment, exchange);
+      this.#end(session.id, "emptied", times, exchange);
     } else {
       put(session, contents, by, effects);
-      // Its first try emptied the session, it heard of an error, and set something before the next.
-      if (this.#ends.get(session.id)?.by === by) this.#ends.delete(session.id);
     }
   }
 
-  #end(
-    id: string,
-    kind: End["kind"],
-    moment: Moment,
-    { number: by }: Exchange,
-    next?: string,
-  ): void {
-    this.#ends.set(id, { kind, moment, by, next: next ?? this.#ends.get(id)?.next });
+  #end(id: string, kind: End["kind"], times: Times, { number: by }: Exchange, next?: string): void {
+    this.#ends.set(id, { kind, ...times, by, next: next ?? this.#ends.get(id)?.next });
   }
 
   /** The exchange was answered: its new session begins, and what it ended has to be over. */
@@ -204,15 +214,16 @@ export class Model {
     const isNewId = typeof cookie === "object" && cookie.id !== token?.id;
     if (isNewId) this.#begin(exchange, cookie, moment);
     if (!isLive || token === undefined) return;
+    const times = { asked: moment, moment };
     if (effects.isDestroyed) {
       // Where the session moved is forgotten with its mark.
       const ids = mayBeForgotten(exchange) ? [token.id] : this.chainOf(token.id);
       for (const id of ids) {
         const isMissed = id !== moved?.id && this.endOf(id) === undefined;
-        if (isMissed) this.#end(id, "destroyed", moment, exchange);
+        if (isMissed) this.#end(id, "destroyed", times, exchange);
       }
     } else if (isNewId && this.endOf(token.id) === undefined) {
-      this.#end(token.id, "moved", moment, exchange);
+      this.#end(token.id, "moved", times, exchange);
     }
   }
 

@@ -33,6 +33,8 @@ type Task = Exchange | EndAll;
 interface Call {
   readonly task: Task | undefined;
   readonly effects: Effects;
+  /** When it was made. The store answers later. */
+  readonly made: Moment;
 }
 
 interface Browser {
@@ -126,7 +128,8 @@ export class World {
       pause: isAsync ? () => this.#scheduler.pause("store") : undefined,
       caller: () => {
         const task = this.#scheduler.current;
-        return { task, effects: isExchange(task) ? task.effects : NO_EFFECTS };
+        const effects = isExchange(task) ? task.effects : NO_EFFECTS;
+        return { task, effects, made: this.#moment() };
       },
       chooseFate: () => this.#chooseFate(),
       chooseDelay: () => (random.percent(this.#rates.lateExpiry) ? random.between(0, 900_000) : 0),
@@ -134,8 +137,8 @@ export class World {
         this.#postponed.push(effect);
         this.#time += STORE_TIMEOUT;
       },
-      onGet: ({ task }, keys, values) => {
-        if (isExchange(task)) this.#model.look(task, keys, values, this.#moment());
+      onGet: ({ task, made }, keys, values) => {
+        if (isExchange(task)) this.#model.look(task, keys, values, made, this.#moment());
       },
       onReplace: (call, replacement) => this.#onReplace(call, replacement),
       onFault: ({ task }) => {
@@ -278,12 +281,12 @@ export class World {
     this.#note(exchange, judgeOpen(this.#model, exchange));
   }
 
-  #onReplace({ task, effects }: Call, replacement: Replacement): void {
+  #onReplace({ task, effects, made }: Call, replacement: Replacement): void {
     const exchange = isExchange(task) ? task : undefined;
     this.#trace(() => describeReplacement(exchange, replacement));
     if (exchange !== undefined && !replacement.answer) exchange.hadConflict = true;
     if (!replacement.isReplaced) return;
-    this.#model.replace(replacement, this.#moment(), exchange, effects);
+    this.#model.replace(replacement, made, this.#moment(), exchange, effects);
   }
 
   #onAnswer(exchange: Exchange): void {

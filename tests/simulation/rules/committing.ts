@@ -83,6 +83,14 @@ export const COMMITTING: readonly Mutation[] = [
     shows: { path: "tests/commit.test.ts", title: "a logout between two tries of a login holds" },
   },
   {
+    rule: "An end that a commit wrote before it failed stays",
+    how: "the next commit takes it back",
+    file: "commit.ts",
+    find: ".filter(([text]) => !isEnd(text))",
+    replace: ".filter(([text]) => !isEnd(text) || true)",
+    shows: { path: "tests/commit.test.ts", title: "an end whose answer was lost stays" },
+  },
+  {
     rule: "Sign and check the size before anything is written",
     how: "afterwards",
     file: "commit.ts",
