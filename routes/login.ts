@@ -1,6 +1,6 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
-import { html, type Html, NO_HTML } from "./shared/html.ts";
+import { html, NO_HTML } from "./shared/html.ts";
 import { INVISIBLE } from "./shared/invisible.ts";
 
 /** What a form may have, in bytes. */
@@ -15,7 +15,7 @@ export const isLimited = true;
 
 /** Shows the form. */
 export function GET(_request: Request, _session: Session<Data>, context: Context): Response {
-  return form(context, 200, NO_HTML);
+  return form(context);
 }
 
 /** Takes the form, and signs in with a new session id. */
@@ -25,7 +25,7 @@ export async function POST(
   context: Context,
 ): Promise<Response> {
   const read = await readUsername(request);
-  if (read.problem !== undefined) return form(context, read.status, problem(read.problem));
+  if (read.problem !== undefined) return form(context, read);
   const { username } = read;
   session.signIn(username);
   session.set("username", username);
@@ -33,26 +33,32 @@ export async function POST(
   return context.answers.toStart();
 }
 
-type Read =
-  | { readonly problem?: never; readonly username: string }
-  | { readonly problem: string; readonly status: 400 | 413 | 415 };
+/** Why nobody was signed in. */
+interface Refusal {
+  readonly status: 400 | 413 | 415;
+  readonly problem: string;
+  /** What stays in the field; undefined where the form has none that can be read. */
+  readonly typed?: string;
+}
+
+type Read = Refusal | { readonly problem?: never; readonly username: string };
+
+const OTHER_FORM = "Use this form to log in";
 
 async function readUsername(request: Request): Promise<Read> {
   const type = request.headers.get("content-type") ?? "";
   if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) {
-    return { status: 415, problem: "Please use this form." };
+    return { status: 415, problem: OTHER_FORM };
   }
   const bytes = await request.bytes();
-  if (bytes.length > BODY_LIMIT) return { status: 413, problem: "That was too long." };
+  if (bytes.length > BODY_LIMIT) return { status: 413, problem: "The form was too long" };
   const body = new TextDecoder().decode(bytes);
-  if (/%(?![\da-f]{2})/i.test(body)) return { status: 400, problem: "Please use this form." };
+  if (/%(?![\da-f]{2})/i.test(body)) return { status: 400, problem: OTHER_FORM };
   const fields = new URLSearchParams(body);
   const names = fields.getAll("username");
-  const [name] = names;
-  if (fields.size > FIELD_LIMIT || names.length > 1) {
-    return { status: 400, problem: "Please use this form." };
-  }
-  return checkName((name ?? "").trim());
+  const [typed = ""] = names;
+  if (fields.size > FIELD_LIMIT || names.length > 1) return { status: 400, problem: OTHER_FORM };
+  return checkName(typed);
 }
 
 /**
@@ -60,35 +66,46 @@ async function readUsername(request: Request): Promise<Read> {
  * the other spellings alike.
  */
 function checkName(typed: string): Read {
-  const username = typed.normalize("NFC").replaceAll(/\p{Zs}+/gu, " ");
-  if (username === "") return { status: 400, problem: "Please type a username." };
+  const username = typed
+    .trim()
+    .normalize("NFC")
+    .replaceAll(/\p{Zs}+/gu, " ");
+  const problem = problemOf(username);
+  return problem === undefined ? { username } : { status: 400, problem, typed };
+}
+
+function problemOf(username: string): string | undefined {
+  if (username === "") return "Enter a username";
   if (username.length > NAME_LIMIT) {
-    return { status: 400, problem: `Please take a username of at most ${NAME_LIMIT} characters.` };
+    return `Enter a username of at most ${NAME_LIMIT} characters`;
   }
   // U+FFFD stands for what was not UTF-8.
   return INVISIBLE.test(username) || username.includes("\u{FFFD}") || !VISIBLE.test(username)
-    ? { status: 400, problem: "Please take a username without invisible characters." }
-    : { username };
+    ? "Enter a username without invisible characters"
+    : undefined;
 }
 
-function problem(text: string): Html {
-  return html`<p class="problem" role="alert" id="problem">${text}</p> `;
-}
-
-function form({ paths, answers }: Context, status: number, message: Html): Response {
-  const body = html`${message}
+function form({ paths, answers }: Context, refusal?: Refusal): Response {
+  const { status = 200, problem, typed = "" } = refusal ?? {};
+  const isRefused = problem !== undefined;
+  const message = isRefused ? html`<p class="problem" id="problem">${problem}</p>` : NO_HTML;
+  const state = isRefused ? html`aria-invalid="true" aria-describedby="problem"` : NO_HTML;
+  const body = html`<h1>Log in</h1>
     <form method="post" action="${paths.login}">
       <label for="username">Username</label>
+      ${message}
       <input
         id="username"
         name="username"
+        value="${typed}"
         maxlength="${String(NAME_LIMIT)}"
         autocomplete="username"
         autocapitalize="none"
+        ${state}
         required
         autofocus
       />
-      <button>Login</button>
+      <button>Log in</button>
     </form>`;
-  return answers.page("Login", body, status);
+  return answers.page(isRefused ? `Error: ${problem} – Log in` : "Log in", body, status);
 }

@@ -45,9 +45,10 @@ function isOwn(referrer: string, host: string | null, publicOrigin: string | und
 }
 
 function confirm({ paths, answers }: Context): Response {
-  const body = html`<form method="post" action="${paths.logout}">
-    <p>Do you want to log out?</p>
-    <button>Log out</button>
-  </form>`;
+  const body = html`<h1>Do you want to log out?</h1>
+    <form method="post" action="${paths.logout}">
+      <button>Log out</button>
+    </form>
+    <p><a href="${paths.start}">Go to the start page</a></p>`;
   return answers.page("Log out", body);
 }

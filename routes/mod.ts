@@ -124,11 +124,11 @@ export function createApp(options: AppOptions): App {
     return (request) => chain(handle(request), checkAvailable);
   }
 
-  /** The library's answer where the store fails has none of our headers. */
+  /** A page of ours in place of the library's answer where the store fails. */
   function checkAvailable(response: Response): Response {
     if (response.status !== 503) return response;
     log.note("unavailable");
-    return answers.complete(response);
+    return answers.later(NO_STORE, response.headers.get("retry-after") ?? "2");
   }
 
   function withLimit(answer: Answer): Answer {
@@ -140,10 +140,9 @@ export function createApp(options: AppOptions): App {
 
   function tooMany(seconds: number): Response {
     log.note("limited");
-    const advice = `Please wait ${seconds} seconds and try again.`;
-    const response = answers.problem({ status: 429, title: "Too many attempts", advice });
-    response.headers.set("retry-after", `${seconds}`);
-    return response;
+    const wait = seconds === 1 ? "a second" : `${seconds} seconds`;
+    const advice = `Please wait ${wait}, then try again.`;
+    return answers.later({ status: 429, title: "Too many login attempts", advice }, `${seconds}`);
   }
 
   function tell(event: SessionEvent): void {
@@ -241,26 +240,31 @@ function pathOf(url: string): string {
 
 const NO_HOST: Problem = {
   status: 400,
-  title: "That is no valid request",
-  advice: "Please check the address.",
+  title: "Bad request",
+  advice: "We could not tell which site you asked for. Please check the address.",
 };
 const OTHER_SITE: Problem = {
   status: 403,
-  title: "That did not come from this site",
-  advice: "Please use the form on our page.",
+  title: "Request refused",
+  advice: "It came from another site. Please use the form on our own page.",
 };
 const NO_PAGE: Problem = {
   status: 404,
-  title: "There is no such page",
+  title: "Page not found",
   advice: "Please check the address.",
 };
 const NO_METHOD: Problem = {
   status: 405,
-  title: "That is not possible here",
-  advice: "Please use the links and forms on our pages.",
+  title: "This page can’t do that",
+  advice: "Please use the links and buttons on our pages.",
 };
 const ERROR: Problem = {
   status: 500,
   title: "Something went wrong",
-  advice: "Please try again. We have noted what happened.",
+  advice: "We have logged the error. Please try again.",
+};
+const NO_STORE: Problem = {
+  status: 503,
+  title: "Temporarily unavailable",
+  advice: "We can’t look up your session right now. Please try again in a moment.",
 };

@@ -1,8 +1,11 @@
 import { type Html, html, renderDocument, STYLE_HASH } from "./html.ts";
 
-/** What goes with every answer: nothing is loaded, framed, sniffed or shared with other sites. */
+/**
+ * What goes with every answer: nothing is loaded, framed, sniffed or shared with other sites. The icon
+ * is in the page, and an image for the policy.
+ */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  "content-security-policy": `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
   "x-content-type-options": "nosniff",
   // With no-referrer a browser that lacks Sec-Fetch-Site would send `Origin: null` with our forms.
   "referrer-policy": "same-origin",
@@ -21,14 +24,16 @@ export interface Problem {
 export interface Answers {
   /** A page. */
   page(title: string, body: Html, status?: number): Response;
+  /** A page that was rendered before. */
+  document(text: string): Response;
   /** A page that says what went wrong, with a link to the start page. */
   problem(problem: Problem): Response;
+  /** The same, after which the browser may try again (RFC 9110 §10.2.3). */
+  later(problem: Problem, retryAfter: string): Response;
   /** A line of text, for programs. */
   text(status: number, line: string): Response;
   /** After a form: the browser gets the start page (RFC 9110 §15.4.4). */
   toStart(): Response;
-  /** Gives an answer that the library made the headers of ours. */
-  complete(response: Response): Response;
 }
 
 /** Makes the answers of one application. Their headers are made once: to copy them is cheaper. */
@@ -46,20 +51,24 @@ export function createAnswers(start: string, isSecure: boolean): Answers {
     return make(renderDocument(title, body), pageModel, status);
   }
 
+  function problem({ status, title, advice }: Problem): Response {
+    const body = html`<h1>${title}</h1>
+      <p>${advice}</p>
+      <p><a href="${start}">Go to the start page</a></p>`;
+    return page(title, body, status);
+  }
+
   return {
     page,
-    problem({ status, title, advice }) {
-      const body = html`<h1>${title}</h1>
-        <p>${advice}</p>
-        <p><a href="${start}">Go to the start page</a></p>`;
-      return page(title, body, status);
+    document: (text) => make(text, pageModel),
+    problem,
+    later(reason, retryAfter) {
+      const response = problem(reason);
+      response.headers.set("retry-after", retryAfter);
+      return response;
     },
     text: (status, line) => make(`${line}\n`, textModel, status),
     toStart: () => make(null, redirectModel),
-    complete(response) {
-      for (const [name, value] of Object.entries(common)) response.headers.set(name, value);
-      return response;
-    },
   };
 }
 

@@ -62,7 +62,7 @@ describe.each(ANSWERS)("%d: %s", (status, _name, answer) => {
   test("F1: has a policy under which nothing is loaded, framed or sent elsewhere", async () => {
     const policy = (await get()).headers.get("content-security-policy") ?? "";
     expect(policy.replace(/'sha256-[\w+/]{43}='/, "HASH")).toBe(
-      "default-src 'none'; style-src HASH; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+      "default-src 'none'; style-src HASH; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     );
   });
 

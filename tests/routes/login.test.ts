@@ -1,20 +1,24 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { parseTrustedProxies } from "../../routes/shared/address.ts";
 import { Browser, ORIGIN, readPage, testApp } from "../support/app.ts";
+import { unescapeHTML } from "../support/page.ts";
 
-const EMPTY = "Please type a username.";
-const LONG = "Please take a username of at most 100 characters.";
-const UNFIT = "Please take a username without invisible characters.";
-const OTHER = "Please use this form.";
-const LARGE = "That was too long.";
+const EMPTY = "Enter a username";
+const LONG = "Enter a username of at most 100 characters";
+const UNFIT = "Enter a username without invisible characters";
+const OTHER = "Use this form to log in";
+const LARGE = "The form was too long";
 
 const encode = (text: string): string => `username=${encodeURIComponent(text)}`;
 
 /** The form comes again with the message, and without a cookie. */
 async function expectForm(response: Response, status: number, message: string): Promise<void> {
   expect([response.status, response.headers.getSetCookie()]).toEqual([status, []]);
-  const page = await readPage(response);
-  expect(page).toMatchObject({ words: `${message} Username Login`, targets: ["POST /login"] });
+  expect(await readPage(response)).toMatchObject({
+    title: `Error: ${message} – Log in – Madeleine`,
+    words: `Log in Username ${message} Log in`,
+    targets: ["POST /login"],
+  });
 }
 
 describe("E6: the form says what is wrong, and signs nobody in", () => {
@@ -122,6 +126,43 @@ describe("E6: the form says what is wrong, and signs nobody in", () => {
   });
 });
 
+/** The attributes of the page's field. */
+async function fieldOf(response: Response): Promise<Record<string, string>> {
+  const field: Record<string, string> = {};
+  const rewriter = new HTMLRewriter().on("input", {
+    element({ attributes }) {
+      for (const [name = "", value = ""] of attributes) field[name] = unescapeHTML(value);
+    },
+  });
+  await rewriter.transform(response).text();
+  return field;
+}
+
+describe("the field", () => {
+  const names = [
+    "a".repeat(101),
+    "  ",
+    " ad\u200Bmin ",
+    `"><b>${"a".repeat(100)}`,
+    "&quot;\tb",
+    "",
+  ];
+  test.each(names)("keeps %j, and is marked as wrong", async (typed) => {
+    const field = await fieldOf(await new Browser(testApp().send).login(typed));
+    expect(field).toMatchObject({
+      value: typed,
+      "aria-invalid": "true",
+      "aria-describedby": "problem",
+    });
+  });
+
+  test("is empty and right before a name was typed", async () => {
+    const field = await fieldOf(await new Browser(testApp().send).get("/login"));
+    expect(field["value"]).toBe("");
+    expect(Object.keys(field).filter((name) => name.startsWith("aria-"))).toEqual([]);
+  });
+});
+
 describe("the form takes", () => {
   const names: readonly (readonly [typed: string, taken: string])[] = [
     ["admin", "admin"],
@@ -222,8 +263,11 @@ describe("E7: a name is text, whatever it says", () => {
     "%3Cb%3E",
     "＜script＞",
   ];
-  const plain = ["html", "head", "meta", "meta", "title", "style", "body", "main"];
-  const member = [...plain, "p", "form", "button", "form", "button"];
+  const plain = ["html", "head", "meta", "meta", "title", "link", "style", "body", "main", "h1"];
+  const member = [...plain, "form", "button", "form", "button", "details", "summary", "dl"];
+  for (const inner of ["time", "time", "time", "code", "code", "pre"])
+    member.push("dt", "dd", inner);
+  member.push("dt", "dd");
 
   test.each(payloads)("%s", async (name) => {
     const browser = new Browser(testApp().send);
@@ -237,7 +281,7 @@ describe("E7: a name is text, whatever it says", () => {
   test("on the form too, when the name was refused", async () => {
     const response = await new Browser(testApp().send).login(`<b>${"a".repeat(100)}</b>`);
     const { elements } = await readPage(response);
-    expect(elements).toEqual([...plain, "p", "form", "label", "input", "button"]);
+    expect(elements).toEqual([...plain, "form", "label", "p", "input", "button"]);
   });
 });
 
@@ -304,6 +348,21 @@ describe("E10: attempts are limited", () => {
     expect(await allowedOf((index) => `192.0.2.${index}`)).toBe(16);
   });
 
+  test("with a page that says a second, not 1 seconds", async () => {
+    const now = spyOn(performance, "now");
+    try {
+      now.mockReturnValue(0);
+      const browser = new Browser(testApp({ loginRate: 1 }).send);
+      await browser.login("admin");
+      now.mockReturnValue(59_500);
+      const response = await browser.login("admin");
+      expect(response.headers.get("retry-after")).toBe("1");
+      expect((await readPage(response)).words).toContain("Please wait a second, then try again.");
+    } finally {
+      now.mockRestore();
+    }
+  });
+
   test("with a page that says how long to wait, and pages that still can be read", async () => {
     const browser = new Browser(testApp({ loginRate: 1 }).send);
     await browser.login("admin");
@@ -312,7 +371,7 @@ describe("E10: attempts are limited", () => {
     expect(Number(seconds)).toBeWithin(1, 61);
     expect([response.status, response.headers.getSetCookie()]).toEqual([429, []]);
     expect((await readPage(response)).words).toBe(
-      `Too many attempts Please wait ${seconds} seconds and try again. Go to the start page`,
+      `Too many login attempts Please wait ${seconds} seconds, then try again. Go to the start page`,
     );
     expect(await browser.words("/")).toContain("Logged in as admin");
   });

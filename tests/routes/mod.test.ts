@@ -3,7 +3,7 @@ import { createSessions, memoryStore, type Store } from "../../session/mod.ts";
 import { Browser, KEY, ORIGIN, readPage, testApp } from "../support/app.ts";
 
 const VISITOR = "You are not logged in click here to log in";
-const MEMBER = "Logged in as admin click here to log out log out everywhere";
+const MEMBER = "Logged in as admin click here to log out click here to log out everywhere";
 
 const DELETION =
   "session=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; SameSite=Lax";
@@ -25,14 +25,19 @@ async function signedIn(send = testApp().send): Promise<Browser> {
 describe("the pages' words", () => {
   test("/ asks a visitor to log in", async () => {
     const page = await readPage(await new Browser(testApp().send).get("/"));
-    expect(page).toMatchObject({ title: "Madeleine", words: VISITOR, targets: ["GET /login"] });
+    expect(page).toMatchObject({
+      title: "Not logged in – Madeleine",
+      words: VISITOR,
+      details: "",
+      targets: ["GET /login"],
+    });
   });
 
   test("/login shows the form", async () => {
     const page = await readPage(await new Browser(testApp().send).get("/login"));
     expect(page).toMatchObject({
-      title: "Login",
-      words: "Username Login",
+      title: "Log in – Madeleine",
+      words: "Log in Username Log in",
       targets: ["POST /login"],
     });
   });
@@ -40,7 +45,7 @@ describe("the pages' words", () => {
   test("/ greets who is logged in, with the ways out", async () => {
     const page = await readPage(await (await signedIn()).get("/"));
     expect(page).toMatchObject({
-      title: "Madeleine",
+      title: "Logged in – Madeleine",
       words: MEMBER,
       targets: ["POST /logout", "POST /logout/everywhere"],
     });
@@ -53,8 +58,8 @@ describe("the pages' words", () => {
       expect(response.status).toBe(404);
       expect(response.headers.has("set-cookie")).toBe(false);
       expect(await readPage(response)).toMatchObject({
-        title: "There is no such page",
-        words: "There is no such page Please check the address. Go to the start page",
+        title: "Page not found – Madeleine",
+        words: "Page not found Please check the address. Go to the start page",
         targets: ["GET /"],
       });
     },
@@ -240,9 +245,9 @@ describe("GET /logout", () => {
     const response = await browser.get("/logout", { host: "localhost:3000", ...headers });
     expect([response.status, response.headers.getSetCookie()]).toEqual([200, []]);
     expect(await readPage(response)).toMatchObject({
-      title: "Log out",
-      words: "Do you want to log out? Log out",
-      targets: ["POST /logout"],
+      title: "Log out – Madeleine",
+      words: "Do you want to log out? Log out Go to the start page",
+      targets: ["POST /logout", "GET /"],
     });
     expect(await browser.words("/")).toBe(MEMBER);
   });
@@ -284,7 +289,7 @@ describe("requests of other sites", () => {
       });
       expect([response.status, response.headers.getSetCookie()]).toEqual([403, []]);
       expect((await readPage(response)).words).toBe(
-        "That did not come from this site Please use the form on our page. Go to the start page",
+        "Request refused It came from another site. Please use the form on our own page. Go to the start page",
       );
     }
     expect(await browser.words("/")).toBe(words);
@@ -364,7 +369,7 @@ describe("F5: methods", () => {
     const response = await browser.send(path, { method, headers: { "sec-fetch-site": "none" } });
     expect([response.status, response.headers.get("allow")]).toEqual([405, allow]);
     expect(response.headers.has("set-cookie")).toBe(false);
-    expect((await readPage(response)).title).toBe("That is not possible here");
+    expect((await readPage(response)).title).toBe("This page can’t do that – Madeleine");
     expect(await browser.words("/")).toBe(MEMBER);
   });
 });
@@ -396,7 +401,12 @@ describe("health", () => {
     const response = await browser.get("/");
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "2"]);
     expect(response.headers.has("set-cookie")).toBe(false);
-    expect(await response.text()).not.toContain("1234");
+    const page = await readPage(response);
+    expect(page).toMatchObject({
+      title: "Temporarily unavailable – Madeleine",
+      words:
+        "Temporarily unavailable We can’t look up your session right now. Please try again in a moment. Go to the start page",
+    });
     expect(await new Browser(send).words("/")).toBe(VISITOR);
     isDown = false;
     expect(await browser.words("/")).toBe(MEMBER);

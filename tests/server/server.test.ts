@@ -184,7 +184,7 @@ describe.concurrent("on the wire", () => {
     const browser = browserOf(await program.origin());
     const response = await browser.login("a".repeat(20_000));
     expect(response.status).toBe(413);
-    expect((await readPage(response)).words).toBe("That was too long. Username Login");
+    expect((await readPage(response)).words).toBe("Log in Username The form was too long Log in");
     expect((await browser.login("a".repeat(100_000))).status).toBe(413);
     expect((await browser.login("admin")).status).toBe(303);
   });
