@@ -20,7 +20,7 @@ export type { Adoptable, SessionOptions } from "./options.ts";
 export type { ReadonlySession } from "./readonly_session.ts";
 export type { Session } from "./session.ts";
 export { createSessions, type SessionHandler, type Sessions } from "./sessions.ts";
-export type { NodeHeaders, Source } from "./source.ts";
+export type { CookieJar, NodeHeaders, Source } from "./source.ts";
 export type { Flash, KeyOf, Storable, ValueOf, ValuesOf } from "./state.ts";
 export type { Store } from "./stores/store.ts";
 export { memoryStore, type MemoryStoreOptions } from "./stores/memory.ts";

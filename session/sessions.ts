@@ -13,7 +13,13 @@ import { type CheckedRequest, checkOrigin, type OriginOptions, refuseOrigin } fr
 import { writeGeneration } from "./record.ts";
 import { draftOf, ReadonlySession } from "./readonly_session.ts";
 import { endOthersOf, Session } from "./session.ts";
-import { cookieHeaderOf, headersOf, type NodeHeaders, type Source } from "./source.ts";
+import {
+  type CookieJar,
+  cookieHeaderOf,
+  headersOf,
+  type NodeHeaders,
+  type Source,
+} from "./source.ts";
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import { createTokens, generationKey, randomId } from "./token/token.ts";
@@ -45,8 +51,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
     },
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
-   * The request's session; every call for one request gives the same one. A missing or invalid
-   * cookie gives a new, empty session, never an error. Throws or rejects with `SessionStoreError`,
+   * The request's session; every call for one request gives the same one, and every call for a
+   * framework's cookies the session as these are now. A missing or invalid cookie gives a new, empty session, never an error. Throws or rejects with `SessionStoreError`,
    * and with what `adopt`, `onEvent` and a `secretKey` that is a function throw.
    */
   open(source: Source): MaybePromise<Session<Data>>;
@@ -65,10 +71,12 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * The same for frameworks that make the response themselves: gives the cookie to send, `undefined`
    * where there is none. Send it before the first byte of the body, with `Cache-Control: no-store`.
-   * `forget` is another system's cookie to send as well (option `adopt`).
+   * `forget` is another system's cookie to send as well (option `adopt`). With `jar`, such as Next's
+   * `cookies()`, sets them there.
    */
   commitCookie(
     session: Session<Data>,
+    jar?: Pick<CookieJar, "set">,
   ): MaybePromise<(CommittedCookie & { readonly forget?: CommittedCookie }) | undefined>;
   /**
    * Ends every session of the subject, everywhere at once. Rejects with `SessionStoreError` where
@@ -168,10 +176,15 @@ export function createSessions<
     });
   }
 
-  function commitCookie(session: Session<Data>): ReturnType<Sessions<Data>["commitCookie"]> {
-    return chain(commitCookies(session), ([cookie, forget]) =>
-      cookie === undefined || forget === undefined ? cookie : { ...cookie, forget },
-    );
+  function commitCookie(
+    session: Session<Data>,
+    jar?: Pick<CookieJar, "set">,
+  ): ReturnType<Sessions<Data>["commitCookie"]> {
+    return chain(commitCookies(session), (cookies) => {
+      for (const { name, value, options } of cookies) jar?.set(name, value, options);
+      const [cookie, forget] = cookies;
+      return cookie === undefined || forget === undefined ? cookie : { ...cookie, forget };
+    });
   }
 
   function commitCookies(session: Session<Data>): MaybePromise<readonly CommittedCookie[]> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createServer } from "node:http";
-import type { Session } from "../session/mod.ts";
+import type { CookieAttributes, CookieJar, Session } from "../session/mod.ts";
 import type { Source } from "../session/source.ts";
 import { createApp } from "./support/app.ts";
 import { errorOf, untyped } from "./support/errors.ts";
@@ -47,6 +47,69 @@ describe.each(SOURCES)("%s", (_, from) => {
     const app = flaskHeir();
     expect((await app.sessions.open(from(flaskUser().cookie))).subject).toBe("admin");
   });
+});
+
+/** A framework's cookies: `get` is not as that of `Headers`, and values are decoded. */
+class Jar implements CookieJar {
+  readonly #cookies = new Map<string, string>();
+
+  get(name: string): object | undefined {
+    return this.#cookies.has(name) ? { name } : undefined;
+  }
+
+  getAll(): { name: string; value: string }[] {
+    return Array.from(this.#cookies, ([name, value]) => ({ name, value }));
+  }
+
+  set(name: string, value: string, { maxAge }: Partial<CookieAttributes> = {}): void {
+    if (maxAge === 0) this.#cookies.delete(name);
+    else this.#cookies.set(name, value);
+  }
+}
+
+describe("a framework's cookies", () => {
+  test("take the session's, and give the session as they are now", async () => {
+    const { sessions } = createApp();
+    const jar = new Jar();
+    const first = await sessions.open(jar);
+    first.signIn("ann");
+    const cookie = await sessions.commitCookie(first, jar);
+    expect(jar.getAll()).toEqual([{ name: cookie?.name ?? "", value: cookie?.value ?? "" }]);
+    expect((await sessions.read(jar)).subject).toBe("ann");
+    const second = await sessions.open(jar);
+    expect(await sessions.commitCookie(second, jar)).toBeUndefined();
+    const third = await sessions.open(jar);
+    third.destroy();
+    await sessions.commitCookie(third, jar);
+    expect(jar.getAll()).toEqual([]);
+    expect((await sessions.read(jar)).subject).toBeUndefined();
+  });
+
+  test("hold no second cookie in a decoded value", async () => {
+    const { sessions, events } = createApp();
+    const { cookie } = await signedIn(createApp(), "ann");
+    const jar = new Jar();
+    jar.set("theme", `dark; ${cookie}`);
+    expect((await sessions.open(jar)).isNew).toBe(true);
+    expect(events).toEqual([]);
+  });
+
+  test("may bring another system's session, and lose its cookie", async () => {
+    const { sessions } = flaskHeir();
+    const jar = new Jar();
+    const [name = "", value = ""] = flaskUser().cookie.split(/=(.*)/);
+    jar.set(name, value);
+    const session = await sessions.open(jar);
+    expect(session.subject).toBe("admin");
+    await sessions.commitCookie(session, jar);
+    expect(jar.getAll().map((cookie) => cookie.name)).toEqual(["__Host-Http-session"]);
+  });
+});
+
+test("Headers with a getAll, as those of Workers, are Headers", async () => {
+  const { cookie } = await signedIn(createApp(), "ann");
+  const headers = Object.assign(new Headers({ cookie }), { getAll: () => [] });
+  expect((await createApp().sessions.open(headers)).subject).toBe("ann");
 });
 
 test("Headers and their Request are one source", async () => {

@@ -36,7 +36,7 @@ export const recipes: readonly Recipe[] = [
     runtime: "Node",
     glue: ["session.ts", "proxy.ts"],
     pages: ["app/page.tsx", "app/actions.ts"],
-    limit: 17,
+    limit: 15,
   },
   {
     name: "sveltekit",

@@ -1,10 +1,10 @@
 import type { Flash } from "madeleine";
-import { headers } from "next/headers";
-import { sessions, source } from "../session.ts";
+import { cookies, headers } from "next/headers";
+import { sessions } from "../session.ts";
 import { add, login, logout } from "./actions.ts";
 
 export default async function Page() {
-  const session = await sessions.read(await source());
+  const session = await sessions.read(await cookies());
   const flashes: Flash[] = JSON.parse(
     decodeURIComponent((await headers()).get("x-flashes") ?? "[]"),
   );
