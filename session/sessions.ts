@@ -51,9 +51,10 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
     },
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response>;
   /**
-   * The request's session; every call for one request gives the same one, and every call for a
-   * framework's cookies the session as these are now. A missing or invalid cookie gives a new, empty session, never an error. Throws or rejects with `SessionStoreError`,
-   * and with what `adopt`, `onEvent` and a `secretKey` that is a function throw.
+   * The request's session; every call for one request gives the same one. A framework's cookies give
+   * the session as they are now. A missing or invalid cookie gives a new, empty session, never an
+   * error. Throws or rejects with `SessionStoreError`, and with what `adopt`, `onEvent` and a
+   * `secretKey` that is a function throw.
    */
   open(source: Source): MaybePromise<Session<Data>>;
   /**
@@ -71,8 +72,8 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   /**
    * The same for frameworks that make the response themselves: gives the cookie to send, `undefined`
    * where there is none. Send it before the first byte of the body, with `Cache-Control: no-store`.
-   * `forget` is another system's cookie to send as well (option `adopt`). With `jar`, such as Next's
-   * `cookies()`, sets them there.
+   * `forget` is another system's cookie to send as well (option `adopt`). With `jar`, a
+   * framework's cookies, sets them there as well.
    */
   commitCookie(
     session: Session<Data>,

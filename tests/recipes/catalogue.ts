@@ -106,6 +106,14 @@ export const recipes: readonly Recipe[] = [
     glue: ["session.ts"],
     pages: ["server.ts"],
   },
+  {
+    name: "fastify",
+    title: "Fastify",
+    framework: "fastify",
+    runtime: "Node",
+    glue: ["session.ts"],
+    pages: ["server.ts"],
+  },
   { name: "deno", title: "Deno", runtime: "Deno", glue: ["session.ts"], pages: ["server.ts"] },
   { name: "bun", title: "Bun", runtime: "Bun", glue: ["session.ts"], pages: ["server.ts"] },
 ];
