@@ -99,6 +99,14 @@ export const recipes: readonly Recipe[] = [
     refusal: 400,
   },
   {
+    name: "tanstack-start",
+    title: "TanStack Start",
+    framework: "@tanstack/react-start",
+    runtime: "Node",
+    glue: ["src/session.server.ts", "src/server.ts"],
+    pages: ["src/routes/index.tsx"],
+  },
+  {
     name: "express",
     title: "Express",
     framework: "express",
