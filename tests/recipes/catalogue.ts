@@ -99,6 +99,22 @@ export const recipes: readonly Recipe[] = [
     refusal: 400,
   },
   {
+    name: "nuxt",
+    title: "Nuxt",
+    framework: "nuxt",
+    runtime: "Node",
+    glue: ["server/middleware/1.session.ts"],
+    pages: [
+      "server/middleware/2.home.ts",
+      "server/utils/home.ts",
+      "server/api/home.get.ts",
+      "server/routes/login.post.ts",
+      "server/routes/add.post.ts",
+      "server/routes/logout.post.ts",
+      "app/app.vue",
+    ],
+  },
+  {
     name: "tanstack-start",
     title: "TanStack Start",
     framework: "@tanstack/react-start",
