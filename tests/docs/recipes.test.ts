@@ -10,7 +10,7 @@ import {
 const root = new URL("../..", import.meta.url).pathname;
 const document = await Bun.file(`${root}docs/recipes.md`).text();
 const shown = Array.from(
-  document.matchAll(/<!-- (\S+) -->\n\n```\w+\n(.*?)```\n/gs),
+  document.matchAll(/^\[`\S+`\]\(\.\.\/(\S+)\)\n\n```\w+\n(.*?)```\n/gms),
   ([, path = "", text = ""]) => [path, text] as const,
 );
 

@@ -44,7 +44,7 @@ export const recipes: readonly Recipe[] = [
     framework: "@sveltejs/kit",
     runtime: "Node",
     glue: ["src/env.ts", "src/session.server.ts", "src/hooks.server.ts"],
-    pages: ["src/routes/+page.server.ts"],
+    pages: ["src/routes/+page.server.ts", "src/routes/+page.svelte", "vite.config.ts"],
   },
   {
     name: "hono",

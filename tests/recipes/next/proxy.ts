@@ -1,6 +1,6 @@
 import { protect } from "madeleine/origin";
 import { type NextRequest, NextResponse } from "next/server";
-import { sessions } from "./session.ts";
+import { sessions } from "./session";
 
 /** Refuses other sites' forms. A page takes its flashes, and renews a session that is half over. */
 export const proxy = protect(async (request: NextRequest) => {

@@ -2,7 +2,7 @@
 
 import { cookies } from "next/headers";
 import { redirect } from "next/navigation";
-import { changeSession } from "../session.ts";
+import { changeSession } from "../session";
 
 export async function login(form: FormData) {
   const username = String(form.get("username") ?? "");

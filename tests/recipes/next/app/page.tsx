@@ -1,9 +1,14 @@
 import type { Flash } from "madeleine";
 import { cookies, headers } from "next/headers";
-import { sessions } from "../session.ts";
-import { add, login, logout } from "./actions.ts";
+import { connection } from "next/server";
+import { sessions } from "../session";
+import { add, login, logout } from "./actions";
+
+/** The page waits for its session, with or without scripts. */
+export const instant = false;
 
 export default async function Page() {
+  await connection(); // A session is read at request time.
   const session = await sessions.read(await cookies());
   const flashes: Flash[] = JSON.parse(
     decodeURIComponent((await headers()).get("x-flashes") ?? "[]"),

@@ -1,6 +1,6 @@
 import { Outlet, Scripts } from "react-router";
 import type { Route } from "./+types/root";
-import { keepSession } from "./session.server.ts";
+import { keepSession } from "./session.server";
 
 export const middleware: Route.MiddlewareFunction[] = [keepSession];
 

@@ -1,5 +1,5 @@
 import { Form, redirect } from "react-router";
-import { sessionContext } from "../session.server.ts";
+import { sessionContext } from "../session.server";
 import type { Route } from "./+types/home";
 
 export function loader({ context }: Route.LoaderArgs) {

@@ -1,7 +1,7 @@
 import { createFileRoute } from "@tanstack/react-router";
 import { createServerFn } from "@tanstack/react-start";
 import { setCookie } from "@tanstack/react-start/server";
-import { currentSession } from "../session.server.ts";
+import { currentSession } from "../session.server";
 
 const readHome = createServerFn().handler(async () => {
   const session = await currentSession();
