@@ -67,7 +67,8 @@ export function checkSecrets(
 }
 
 function checkSecret(secret: unknown, option: string): Uint8Array<ArrayBuffer> {
-  if (MISSING.has(secret)) throw refusal(option, `it is missing. ${ADVICE}`);
+  if (MISSING.has(secret))
+    throw refusal(option, `it is missing: is its environment variable set? ${ADVICE}`);
   if (typeof secret !== "string" && !isBytes(secret)) {
     throw refusal(option, `must be a string or a Uint8Array, got ${typeOf(secret)}`);
   }

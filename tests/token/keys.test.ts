@@ -61,7 +61,7 @@ describe("a secret that is taken", () => {
 
 /** What an error says of the rule that refused the key. */
 const RULES = {
-  missing: "it is missing. Make",
+  missing: "it is missing: is its environment variable set? Make",
   type: "must be a string or a Uint8Array, got ",
   space: "it starts or ends with white space, ",
   short: "bytes, must have at least 32 (RFC 7518 §3.2). Make",
