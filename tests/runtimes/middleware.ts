@@ -1,4 +1,4 @@
-/** `madeleine/node` in real Express 4 and 5, Connect and Polka, and beside their usual middlewares. */
+/** `madeleine/node` in real Express 4 and 5, Connect, Polka and Fastify, and beside their usual middlewares. */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,6 +23,7 @@ import {
   plain,
   serveNode,
 } from "./middleware_app.ts";
+import { fastifyCases } from "./middleware_fastify.ts";
 import { middlewareCases } from "./middleware_cases.ts";
 import { sendingCases } from "./middleware_ways.ts";
 
@@ -270,6 +271,7 @@ const all = Object.entries(frameworks).flatMap(([name, framework]) => [
 const cases = [
   ...all,
   ...polkaCases,
+  ...fastifyCases,
   ...expressCases("Express 4", likeExpress5),
   ...expressCases("Express 5", express5),
 ];

@@ -134,6 +134,7 @@ await Promise.all([
       name,
       `@types/${name}`,
     ]),
+    "fastify",
     "bun-types",
   ]),
 ]);
@@ -141,7 +142,8 @@ for (const folder of [project, stores, frameworks])
   await cp(here, join(folder, "suite"), { recursive: true });
 
 const external = ["madeleine", "madeleine/*", "ioredis", "redis", "pg", "postgres"];
-const served = ["express-4", "express-5", "connect", "polka", "body-parser", "compression"];
+const served = ["express-4", "express-5", "connect", "polka", "fastify"];
+const besides = ["body-parser", "compression"];
 const suite = await bundle(join(project, "suite/main.ts"), project, external);
 await bundle(join(project, "suite/worker.ts"), project, []);
 const redis = await bundle(join(stores, "suite/redis.ts"), stores, external);
@@ -149,7 +151,7 @@ const postgres = await bundle(join(stores, "suite/postgres.ts"), stores, externa
 const middleware = await bundle(
   join(frameworks, "suite/middleware.ts"),
   frameworks,
-  [...external, ...served],
+  [...external, ...served, ...besides],
   "node",
 );
 const sqlite = await bundle(join(stores, "suite/sqlite.ts"), stores, external, "node");
@@ -172,7 +174,7 @@ for (const node of [node20, newestNode]) {
   if (isPostgresThere) {
     await report(`${name} with PostgreSQL`, () => runProgram([node, postgres], stores));
   }
-  await report(`${name} with ${await versionsIn(frameworks, served.slice(0, 4))}`, () =>
+  await report(`${name} with ${await versionsIn(frameworks, served)}`, () =>
     runProgram([node, middleware], frameworks),
   );
 }
