@@ -83,9 +83,9 @@ export function writeMark(id: string, how: "ended" | "moved", at: number, other:
   return `${id} ${how} ${at} ${other}`;
 }
 
-/** Whether a text of `writeMark` says that a session ended. */
+/** Whether a text of `writeMark` says that a session of ours ended. */
 export function isEnd(text: string): boolean {
-  return /^\S+ ended /.test(text);
+  return /^[\w-]+ ended /.test(text);
 }
 
 /** The text of a subject's generation, and when it began. */
