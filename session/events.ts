@@ -1,6 +1,6 @@
 import type { SessionStoreError } from "./errors.ts";
 import type { OriginRefusal } from "./origin.ts";
-import type { Rejection } from "./token/token.ts";
+import type { Rejection } from "./token/format.ts";
 
 /**
  * Something that happened to a session, for logs and alerts. At most one event of each type per

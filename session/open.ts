@@ -6,7 +6,8 @@ import type { SessionOptions, Settings } from "./options.ts";
 import { type Found, find } from "./record.ts";
 import { headersOf, type Source, webHeadersOf } from "./source.ts";
 import type { Store } from "./stores/store.ts";
-import { hasOurType, type Rejection, type Tokens, type VerifiedToken } from "./token/token.ts";
+import { hasOurType, type Rejection } from "./token/format.ts";
+import type { Tokens, VerifiedToken } from "./token/token.ts";
 
 /**
  * A browser rarely sends two cookies of one name. More than four is an attack, so we take none: some

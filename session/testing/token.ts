@@ -2,7 +2,8 @@ import { checkOptions, type SessionOptions } from "../options.ts";
 import { beginTimes, type Login, NOTHING, type State } from "../state.ts";
 import { shortenData, writeClaims, writeData } from "../token/claims.ts";
 import { encode } from "../token/json.ts";
-import { createTokens, generationKey, randomId, type Rejection } from "../token/token.ts";
+import type { Rejection } from "../token/format.ts";
+import { createTokens, generationKey, randomId } from "../token/token.ts";
 
 /** What `token` writes into the token. */
 export interface TokenClaims {

@@ -1,6 +1,7 @@
 import { NOTHING, type State } from "../../session/state.ts";
 import { shortenData, writeClaims, writeData } from "../../session/token/claims.ts";
-import { createTokens, type Rejection, type Tokens } from "../../session/token/token.ts";
+import type { Rejection } from "../../session/token/format.ts";
+import { createTokens, type Tokens } from "../../session/token/token.ts";
 import { DAY, START } from "./clock.ts";
 import { KID } from "./jws.ts";
 import { SECRET } from "./secrets.ts";

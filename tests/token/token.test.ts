@@ -2,13 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { jwtVerify } from "jose";
 import type { State } from "../../session/state.ts";
 import { writeClaims } from "../../session/token/claims.ts";
-import {
-  generationKey,
-  randomId,
-  type Rejection,
-  tokenLength,
-  type Tokens,
-} from "../../session/token/token.ts";
+import type { Rejection } from "../../session/token/format.ts";
+import { generationKey, randomId, tokenLength, type Tokens } from "../../session/token/token.ts";
 import { createClock, DAY, START } from "../support/clock.ts";
 import { claimsOf, forge, KID, OTHER_KID, signText } from "../support/jws.ts";
 import { OTHER_SECRET, SECRET } from "../support/secrets.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { FlattenedSign, EncryptJWT } from "jose";
-import type { Rejection, Tokens } from "../../session/token/token.ts";
+import type { Rejection } from "../../session/token/format.ts";
+import type { Tokens } from "../../session/token/token.ts";
 import { DAY, START } from "../support/clock.ts";
 import { forge, KID, OTHER_KID, signText } from "../support/jws.ts";
 import { OTHER_SECRET, SECRET } from "../support/secrets.ts";

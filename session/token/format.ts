@@ -1,0 +1,96 @@
+import { base64url } from "jose";
+import { fromBase64url, isObject, parse } from "./claims.ts";
+
+/**
+ * Why a token is rejected:
+ * - `malformed`: it is not a canonical compact JWS, or its claims are not ours;
+ * - `unknown-key`: its `kid` names no key of the ring;
+ * - `forged`: the signature is wrong;
+ * - `wrong-purpose`: another `typ`, `alg` or `aud`, or a header member that is not ours;
+ * - `expired`: its time is over;
+ * - `early`: it is from the future, so a clock is wrong.
+ */
+export type Rejection =
+  "malformed" | "unknown-key" | "forged" | "wrong-purpose" | "expired" | "early";
+
+/** One key, in the one format that it is for. */
+export interface TokenKey {
+  /** The headers that select it, in base64url. */
+  readonly headers: readonly string[];
+  /** The text of a token with these claims. */
+  write(claims: Uint8Array): Promise<string>;
+  /** The claims of a text that has one of the headers, or why it is rejected. */
+  read(text: string): Promise<Uint8Array | Rejection>;
+}
+
+/** The formats of a token by their algorithm. */
+export type Format = "HS256";
+
+/** Each format's protected header: exactly these members, then `kid`. */
+const MEMBERS = {
+  HS256: { alg: "HS256", typ: "session+jwt" },
+} as const;
+
+/** The header of a key, with its members in their order. */
+export function headerOf<Name extends Format>(
+  format: Name,
+  kid: string,
+): (typeof MEMBERS)[Name] & { readonly kid: string } {
+  return { ...MEMBERS[format], kid };
+}
+
+/** A header as the first part of a token. */
+export function headerText(format: Format, kid: string): string {
+  return base64url.encode(JSON.stringify(headerOf(format, kid)));
+}
+
+/** What a token takes beside its payload, in characters: the header, the dots and the rest. */
+const FRAMES: Readonly<Record<Format, number>> = {
+  HS256: headerText("HS256", "12345678").length + 2 + 43,
+};
+
+/** The number of characters of a token with so many bytes of claims. */
+export function lengthOf(format: Format, bytes: number): number {
+  return FRAMES[format] + Math.ceil((bytes * 4) / 3);
+}
+
+/**
+ * Base64url without padding (RFC 7515 §2) in the one spelling of its bytes: no spare bit of a last
+ * group is set. Decoding would accept other spellings of the same token.
+ */
+const CANONICAL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
+/** No cookie can be longer, so no token can. */
+const TOKEN_LIMIT = 4096;
+
+/** The parts of a canonical compact JWS; undefined for any other text. */
+export function partsOf(token: string): readonly string[] | undefined {
+  if (token.length > TOKEN_LIMIT) return undefined;
+  const parts = token.split(".", 4);
+  return parts.length === 3 && parts.every((part) => CANONICAL.test(part)) ? parts : undefined;
+}
+
+/** Whether the text claims to be a token of ours, valid or not: its header has our `typ`. */
+export function hasOurType(text: string): boolean {
+  const [header = ""] = text.split(".", 1);
+  const parameters = CANONICAL.test(header) ? parse(fromBase64url(header)) : undefined;
+  return isObject(parameters) && parameters["typ"] === "session+jwt";
+}
+
+/** Why a token is rejected whose header selects no key, where its format is one of these. */
+export function rejectHeader(header: string, formats: readonly Format[]): Rejection {
+  const parameters = parse(fromBase64url(header));
+  if (!isObject(parameters)) return "malformed";
+  const { kid, ...members } = parameters;
+  const isOurs = formats.some((format) => hasMembers(members, MEMBERS[format]));
+  return isOurs && typeof kid === "string" ? "unknown-key" : "wrong-purpose";
+}
+
+function hasMembers(
+  one: Readonly<Record<string, unknown>>,
+  other: Readonly<Record<string, unknown>>,
+): boolean {
+  const names = Object.keys(other);
+  return (
+    Object.keys(one).length === names.length && names.every((name) => one[name] === other[name])
+  );
+}

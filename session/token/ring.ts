@@ -1,0 +1,64 @@
+import { chain, type MaybePromise } from "../maybe.ts";
+import { partsOf, type Rejection, rejectHeader, type TokenKey } from "./format.ts";
+import { hs256Key } from "./jws.ts";
+import { importKeys } from "./keys.ts";
+
+/** A key of the ring. */
+export interface RingKey extends TokenKey {
+  /** Whether it makes the new tokens. */
+  readonly isCurrent: boolean;
+}
+
+/** The keys of one cookie's tokens. */
+export interface Ring {
+  /** The one key that the header of a token selects, or why there is none. */
+  select(token: string): MaybePromise<RingKey | Rejection>;
+  /** The key that makes the new tokens. */
+  current(): MaybePromise<RingKey>;
+}
+
+/** What the keys are made of. */
+export interface RingOptions {
+  /** The secrets' bytes, the current one first. */
+  readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
+}
+
+/** Keys by the text of their header, the current one first. */
+type Keys = ReadonlyMap<string, RingKey>;
+
+/**
+ * Makes a ring. It has its keys at first use, because Workers forbid a digest while modules load. Each
+ * of the first requests makes them anew, because in Workers a request must not wait for another one's
+ * promise.
+ */
+export function createRing({ secrets }: RingOptions): Ring {
+  let signing: Keys | undefined;
+
+  function signingKeys(): MaybePromise<Keys> {
+    return signing ?? makeSigningKeys().then((keys) => (signing ??= keys));
+  }
+
+  async function makeSigningKeys(): Promise<Keys> {
+    const keys = await importKeys(await secrets());
+    return byHeader(Array.from(keys, ([kid, key]) => hs256Key(kid, key)));
+  }
+
+  return {
+    select(token) {
+      const [header] = partsOf(token) ?? [];
+      if (header === undefined) return "malformed";
+      return chain(signingKeys(), (keys) => keys.get(header) ?? rejectHeader(header, ["HS256"]));
+    },
+    current: () =>
+      chain(signingKeys(), (keys) => {
+        const [current] = keys.values();
+        if (current === undefined) throw new TypeError("Cannot sign: the key ring is empty");
+        return current;
+      }),
+  };
+}
+
+function byHeader(keys: readonly TokenKey[]): Keys {
+  const all = keys.map((key, place): RingKey => ({ ...key, isCurrent: place === 0 }));
+  return new Map(all.flatMap((key) => key.headers.map((header) => [header, key] as const)));
+}
