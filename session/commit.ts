@@ -264,7 +264,7 @@ async function sign(
   const data = hasData ? await shortenData(writeData(state.data)) : undefined;
   for (let fitting = state; ; fitting = { ...fitting, flashes: fitting.flashes.slice(1) }) {
     const claims = writeClaims(fitting, cookie.audience, data);
-    const bytes = cookie.name.length + tokenLength(claims);
+    const bytes = cookie.name.length + tokenLength(claims, settings.format);
     if (bytes <= COOKIE_LIMIT) {
       return { state: fitting, text: await tokens.sign(claims, fitting, hasData), bytes };
     }

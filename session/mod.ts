@@ -24,4 +24,5 @@ export type { CookieJar, NodeHeaders, Source } from "./source.ts";
 export type { Flash, KeyOf, Storable, ValueOf, ValuesOf } from "./state.ts";
 export type { Store } from "./stores/store.ts";
 export { memoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
+export type { PublicKey } from "./token/es256.ts";
 export type { Rejection } from "./token/format.ts";

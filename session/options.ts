@@ -2,6 +2,7 @@ import { type Cookie, type CookieOptions, createCookie } from "./cookie/attribut
 import { SessionOptionsError, spell } from "./errors.ts";
 import { createWarnings, type SessionEvent } from "./events.ts";
 import { type OriginOptions, validateOrigins } from "./origin.ts";
+import type { Format } from "./token/format.ts";
 import { checkSecrets, type Secret } from "./token/keys.ts";
 import { chain, type MaybePromise } from "./maybe.ts";
 import type { ValuesOf } from "./state.ts";
@@ -45,6 +46,12 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   readonly secretKey: Secret | undefined | (() => MaybePromise<Secret | undefined>);
   /** Keys that verify and do not sign, for rotation. None by default; a bare string is one key. */
   readonly secretKeyFallbacks?: Secret | readonly Secret[];
+  /**
+   * How tokens are signed. `"HS256"` by default: whoever can verify can also sign. With `"ES256"` a
+   * service verifies with the keys of `publicKeys()`, and can't sign; then tokens of HS256 are
+   * accepted of fallback keys alone, of which `secretKey` may be one.
+   */
+  readonly algorithm?: "HS256" | "ES256";
   /** The cookie's name and attributes. */
   readonly cookie?: CookieOptions;
   /**
@@ -114,6 +121,8 @@ export interface Settings extends Readonly<
   /** The keys' bytes, the signing one first. Throws `SessionOptionsError`. */
   readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
   readonly cookie: Cookie;
+  /** The format of the tokens that are made. */
+  readonly format: Format;
 }
 
 const DAY = 24 * 60 * 60;
@@ -128,6 +137,7 @@ const LONGEST_STORE_TIMEOUT = 10_000;
 const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "secretKey",
   "secretKeyFallbacks",
+  "algorithm",
   "cookie",
   "lifetime",
   "idleTimeout",
@@ -150,7 +160,11 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) fail(name, `there is no such option, only ${[...NAMES].join(", ")}`);
   }
-  const secrets = readSecrets(options);
+  const { algorithm: format = "HS256" } = options;
+  if (format !== "HS256" && format !== "ES256") {
+    fail("algorithm", `must be "HS256" or "ES256", got ${spell(format)}`);
+  }
+  const secrets = readSecrets(options, format);
   const { lifetime = DEFAULT_LIFETIME, storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
   checkNumber("lifetime", lifetime, "seconds", LONGEST_LIFETIME);
   const { idleTimeout = Math.min(DEFAULT_IDLE_TIMEOUT, lifetime) } = options;
@@ -176,6 +190,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   const cookie = createCookie(options.cookie);
   return Object.freeze({
     secrets,
+    format,
     cookie,
     lifetime,
     idleTimeout,
@@ -206,17 +221,18 @@ function fail(name: string, state: string): never {
 }
 
 /** Checks the keys: at once, or later if a function returns them. */
-function readSecrets<Data extends object>({
-  secretKey,
-  secretKeyFallbacks,
-}: SessionOptions<Data>): Settings["secrets"] {
+function readSecrets<Data extends object>(
+  { secretKey, secretKeyFallbacks }: SessionOptions<Data>,
+  format: Format,
+): Settings["secrets"] {
+  const check = (key: Secret | undefined): ReturnType<typeof checkSecrets> =>
+    checkSecrets(key, secretKeyFallbacks, format === "ES256");
   if (typeof secretKey !== "function") {
-    const secrets = checkSecrets(secretKey, secretKeyFallbacks);
+    const secrets = check(secretKey);
     return () => secrets;
   }
   let secrets: ReturnType<typeof checkSecrets> | undefined;
-  return () =>
-    secrets ?? chain(secretKey(), (key) => (secrets = checkSecrets(key, secretKeyFallbacks)));
+  return () => secrets ?? chain(secretKey(), (key) => (secrets = check(key)));
 }
 
 function readStore<Data extends object>({ store, now }: SessionOptions<Data>): Store | null {

@@ -22,6 +22,7 @@ import {
 } from "./source.ts";
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
+import type { PublicKey } from "./token/es256.ts";
 import { createTokens, generationKey, randomId } from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
@@ -91,6 +92,12 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * `SessionOptionsError` without a store, and `SessionError` without a subject.
    */
   endOthers(session: Session<Data>): void;
+  /**
+   * The keys that verify the tokens of `algorithm: "ES256"`, the current one first: a JWK set
+   * (RFC 7517 §5) for services that must not be able to sign. Rejects with `SessionOptionsError` for
+   * another algorithm.
+   */
+  publicKeys(): Promise<{ keys: PublicKey[] }>;
 }
 
 /** Whether `handler` refuses a request for its origin. Tells `onEvent` of it. */
@@ -266,7 +273,18 @@ export function createSessions<
     endOthersOf(session);
   }
 
-  const sessions = { handler, open, read, commit, commitCookie, endAll, endOthers };
+  async function publicKeys(): Promise<{ keys: PublicKey[] }> {
+    if (settings.format !== "ES256") {
+      throw new SessionOptionsError(
+        `Cannot give public keys: the algorithm has none. Use algorithm: "ES256"`,
+      );
+    }
+    const { deriveSessionKeys } = await import("./token/es256.ts");
+    const pairs = await deriveSessionKeys(await settings.secrets());
+    return { keys: Array.from(pairs.values(), ({ publicKey }) => publicKey) };
+  }
+
+  const sessions = { handler, open, read, commit, commitCookie, endAll, endOthers, publicKeys };
   originChecks.set(sessions, isRefused);
   return Object.freeze(sessions);
 }

@@ -21,7 +21,7 @@ export type TokenKind = "valid" | Rejection;
 /** The options of `createSessions` that a token depends on: the same object can be given. */
 export interface TokenOptions extends Pick<
   SessionOptions,
-  "secretKey" | "cookie" | "lifetime" | "idleTimeout" | "now"
+  "secretKey" | "algorithm" | "cookie" | "lifetime" | "idleTimeout" | "now"
 > {
   /**
    * `"valid"` by default: a session that starts now. Else
@@ -44,7 +44,7 @@ export interface TokenOptions extends Pick<
 export async function token(claims: TokenClaims, options: TokenOptions): Promise<string> {
   const { kind = "valid", ...sessionOptions } = options;
   const settings = checkOptions(sessionOptions);
-  const { secrets, cookie, now } = settings;
+  const { secrets, format, cookie, now } = settings;
   const { id = randomId(), data = {}, subject } = claims;
   const seconds = Math.min(settings.idleTimeout, settings.lifetime);
   const delay = kind === "expired" ? -seconds : kind === "early" ? 3600 : 0;
@@ -62,7 +62,7 @@ export async function token(claims: TokenClaims, options: TokenOptions): Promise
       audience = cookie.audience,
     }: { keys?: typeof secrets; audience?: string } = {},
   ): Promise<string> {
-    const tokens = createTokens({ secrets: keys, audience, now });
+    const tokens = createTokens({ secrets: keys, format, audience, now });
     const json = await shortenData(writeData(state.data));
     return tokens.sign(writeClaims(state, audience, json), state, true);
   }

@@ -24,11 +24,12 @@ export interface TokenKey {
 }
 
 /** The formats of a token by their algorithm. */
-export type Format = "HS256";
+export type Format = "HS256" | "ES256";
 
 /** Each format's protected header: exactly these members, then `kid`. */
 const MEMBERS = {
   HS256: { alg: "HS256", typ: "session+jwt" },
+  ES256: { alg: "ES256", typ: "session+jwt" },
 } as const;
 
 /** The header of a key, with its members in their order. */
@@ -47,6 +48,7 @@ export function headerText(format: Format, kid: string): string {
 /** What a token takes beside its payload, in characters: the header, the dots and the rest. */
 const FRAMES: Readonly<Record<Format, number>> = {
   HS256: headerText("HS256", "12345678").length + 2 + 43,
+  ES256: headerText("ES256", "12345678").length + 2 + 86,
 };
 
 /** The number of characters of a token with so many bytes of claims. */

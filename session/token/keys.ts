@@ -1,4 +1,4 @@
-import { base64url } from "jose";
+import { base64url, calculateJwkThumbprint, type JWK } from "jose";
 import { SessionOptionsError } from "../errors.ts";
 
 /** A secret: a string stands for its UTF-8 bytes. */
@@ -43,12 +43,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * The bytes of all keys, the signing one first. A key is rejected if it has fewer than 32 bytes, white
  * space at either end, or a sign that it is not random (few different bytes, a repetition, a run, words,
- * a key from documentation), or is given twice. Throws `SessionOptionsError`, which names the rule and
- * never shows a key.
+ * a key from documentation), or is given twice; `mayRepeat` lets the first be a fallback too. Throws
+ * `SessionOptionsError`, which names the rule and never shows a key.
  */
 export function checkSecrets(
   secretKey: Secret | undefined,
   fallbacks: Secret | readonly Secret[] = [],
+  mayRepeat = false,
 ): readonly Uint8Array<ArrayBuffer>[] {
   const list: unknown =
     typeof fallbacks === "string" || isBytes(fallbacks) ? [fallbacks] : fallbacks;
@@ -58,7 +59,8 @@ export function checkSecrets(
   const secrets: Uint8Array<ArrayBuffer>[] = [];
   for (const [place, secret] of [secretKey, ...list].entries()) {
     const bytes = checkSecret(secret, optionOf(place));
-    if (secrets.some((other) => isEqual(other, bytes))) {
+    const others = mayRepeat ? secrets.slice(1) : secrets;
+    if (others.some((other) => isEqual(other, bytes))) {
       throw refusal(optionOf(place), "must be given once, got it twice. Remove one of them");
     }
     secrets.push(bytes);
@@ -192,23 +194,23 @@ export function isBytes(value: unknown): value is Uint8Array {
   );
 }
 
-function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+/** Whether two keys have the same bytes. */
+export function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 
 /**
  * Imports the keys, none of them extractable, under the `kid` that names each in a token's header
- * (RFC 7515 §4.1.4): the start of its RFC 7638 thumbprint. The first key signs.
+ * (RFC 7515 §4.1.4). `start` is the place in the ring that the first of them has.
  */
 export async function importKeys(
   secrets: readonly Uint8Array<ArrayBuffer>[],
+  start = 0,
 ): Promise<ReadonlyMap<string, CryptoKey>> {
   const keys = new Map<string, CryptoKey>();
   for (const [place, secret] of secrets.entries()) {
-    const kid = (await thumbprintOf(secret)).slice(0, KID_LENGTH);
-    if (keys.has(kid)) {
-      throw refusal(optionOf(place), `a key before it has the same kid, ${kid}. ${ADVICE}`);
-    }
+    const kid = await kidOf({ kty: "oct", k: base64url.encode(secret) });
+    checkKid(kid, keys, optionOf(start + place));
     keys.set(
       kid,
       await crypto.subtle.importKey("raw", secret, ALGORITHM, false, ["sign", "verify"]),
@@ -217,16 +219,19 @@ export async function importKeys(
   return keys;
 }
 
-/** As jose's `calculateJwkThumbprint`, which would bring the code for every other kind of key along. */
-async function thumbprintOf(secret: Uint8Array): Promise<string> {
-  const members = `{"k":"${base64url.encode(secret)}","kty":"oct"}`;
-  return base64url.encode(
-    new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(members))),
-  );
+/** The `kid` of a key: the start of its RFC 7638 thumbprint. */
+export async function kidOf(jwk: JWK): Promise<string> {
+  return (await calculateJwkThumbprint(jwk)).slice(0, KID_LENGTH);
+}
+
+/** Refuses a key whose `kid` another one has: it must select exactly one. */
+export function checkKid(kid: string, keys: ReadonlyMap<string, unknown>, option: string): void {
+  if (!keys.has(kid)) return;
+  throw refusal(option, `a key before it has the same kid, ${kid}. ${ADVICE}`);
 }
 
 /** The option that the key at this place of the ring comes from. */
-function optionOf(place: number): string {
+export function optionOf(place: number): string {
   return place === 0 ? "secretKey" : `secretKeyFallbacks[${place - 1}]`;
 }
 

@@ -4,7 +4,7 @@ import { chain, type MaybePromise } from "../maybe.ts";
 import { NOTHING, type State } from "../state.ts";
 import { createCache } from "./cache.ts";
 import { isObject, parse, readClaims, readDeflated } from "./claims.ts";
-import { lengthOf, type Rejection } from "./format.ts";
+import { type Format, lengthOf, type Rejection } from "./format.ts";
 import { createRing, type RingKey, type RingOptions } from "./ring.ts";
 
 /** A token with a valid signature and claims. Requests share it: nothing in it changes. */
@@ -124,8 +124,8 @@ export function createTokens(options: TokensOptions): Tokens {
 }
 
 /** The number of characters of a token with these claims. */
-export function tokenLength(claims: string): number {
-  return lengthOf("HS256", encoder.encode(claims).length);
+export function tokenLength(claims: string, format: Format = "HS256"): number {
+  return lengthOf(format, encoder.encode(claims).length);
 }
 
 /** About how many bytes of memory a verified token takes. */
