@@ -11,7 +11,9 @@ export type SessionErrorCode =
   /** The session has no subject, or not the one that the call needs. */
   | "ERR_SESSION_SUBJECT"
   /** The store failed, or did not answer in time. */
-  | "ERR_SESSION_STORE";
+  | "ERR_SESSION_STORE"
+  /** The keys of a verifier could not be fetched, or are not a JWK set. */
+  | "ERR_SESSION_KEYS";
 
 /** The base of every error that this library throws. Test its `code`, not its message. */
 export class SessionError extends Error {

@@ -20,7 +20,7 @@ const CANDIDATES = 4;
  */
 export function createOpener<Data extends object>(
   settings: Settings,
-  tokens: Tokens,
+  tokens: Pick<Tokens, "verify">,
   store: Store,
   adopt: SessionOptions<Data>["adopt"],
 ): (source: Source, header: string | null) => MaybePromise<Draft> {

@@ -98,9 +98,11 @@ describe("inside session/", () => {
   });
 
   test("whoever wants a foreign store, the test kit or another optional part imports it", () => {
-    const alone = [...FOREIGN_STORES, "session/flask.ts", "session/node.ts", "session/testing/*"];
+    const parts = ["flask", "node", "verify"].map((name) => `session/${name}.ts`);
+    const alone = [...FOREIGN_STORES, ...parts, "session/testing/*"];
     expect(guestsIn("session/**", alone, ["session/testing/*"])).toEqual([]);
     expect(guestsIn("session/**", ["session/hold.ts"], ["session/node.ts"])).toEqual([]);
+    expect(guestsIn("session/**", ["session/token/jwks.ts"], ["session/verify.ts"])).toEqual([]);
     const handle = ["session/stores/postgres_handle.ts"];
     expect(guestsIn("session/**", handle, ["session/stores/postgres.ts"])).toEqual([]);
   });

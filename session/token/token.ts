@@ -65,50 +65,19 @@ export function createTokens(options: TokensOptions): Tokens {
   const cache = createCache<VerifiedToken>(sizeOf);
   const ring = createRing(options);
 
-  function checkTime(verified: VerifiedToken): VerifiedToken | Rejection {
-    const seconds = now() / 1000;
-    const { issuedAt, expiresAt, endsAt } = verified.state;
-    if (issuedAt > seconds + CLOCK_SKEW) return "early";
-    return seconds < expiresAt && seconds < endsAt ? verified : "expired";
-  }
-
   function verify(token: string): MaybePromise<VerifiedToken | Rejection> {
     const known = cache.get(token);
-    if (known !== undefined) return checkTime(known);
+    if (known !== undefined) return checkTime(known, now());
     return chain(ring.select(token), (key) =>
       typeof key === "string" ? key : verifyWith(key, token),
     );
   }
 
   async function verifyWith(key: RingKey, token: string): Promise<VerifiedToken | Rejection> {
-    const payload = await key.read(token);
-    if (typeof payload === "string") return payload;
-    const read = await readPayload(payload);
-    if (typeof read === "string") return read;
-    // A copy, so that the cache does not keep the whole header that the token was cut from.
-    const text = token.split(".").join(".");
-    const verified = { ...read, text, isCurrentKey: key.isCurrent };
-    cache.put(text, verified);
-    return checkTime(verified);
-  }
-
-  async function readPayload(
-    payload: Uint8Array,
-  ): Promise<Pick<VerifiedToken, "state" | "hasData"> | Rejection> {
-    const json = parse(payload);
-    if (!isObject(json)) return "malformed";
-    const { aud, sub } = json;
-    if (aud !== audience) return "wrong-purpose";
-    const key = typeof sub === "string" ? await generationKey(audience, sub) : "";
-    const claims = readClaims(json, key);
-    if (claims === undefined) return "malformed";
-    const { state, data } = claims;
-    if (data === undefined) return { state, hasData: false };
-    if (isObject(data)) return { state, hasData: true };
-    const values = typeof data === "string" ? await readDeflated(data) : undefined;
-    return values === undefined
-      ? "malformed"
-      : { state: { ...state, data: values }, hasData: true };
+    const verified = await readToken(key, token, audience);
+    if (typeof verified === "string") return verified;
+    cache.put(verified.text, verified);
+    return checkTime(verified, now());
   }
 
   async function sign(claims: string, state: State, hasData: boolean): Promise<string> {
@@ -121,6 +90,47 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   return { verify, sign };
+}
+
+/** Reads a token with the key that its header selects. Its times are not checked. */
+export async function readToken(
+  key: Pick<RingKey, "read" | "isCurrent">,
+  token: string,
+  audience: string,
+): Promise<VerifiedToken | Rejection> {
+  const payload = await key.read(token);
+  if (typeof payload === "string") return payload;
+  const read = await readPayload(payload, audience);
+  if (typeof read === "string") return read;
+  // A copy, so that the cache does not keep the whole header that the token was cut from.
+  const text = token.split(".").join(".");
+  return { ...read, text, isCurrentKey: key.isCurrent };
+}
+
+async function readPayload(
+  payload: Uint8Array,
+  audience: string,
+): Promise<Pick<VerifiedToken, "state" | "hasData"> | Rejection> {
+  const json = parse(payload);
+  if (!isObject(json)) return "malformed";
+  const { aud, sub } = json;
+  if (aud !== audience) return "wrong-purpose";
+  const key = typeof sub === "string" ? await generationKey(audience, sub) : "";
+  const claims = readClaims(json, key);
+  if (claims === undefined) return "malformed";
+  const { state, data } = claims;
+  if (data === undefined) return { state, hasData: false };
+  if (isObject(data)) return { state, hasData: true };
+  const values = typeof data === "string" ? await readDeflated(data) : undefined;
+  return values === undefined ? "malformed" : { state: { ...state, data: values }, hasData: true };
+}
+
+/** The token, unless its time is over or to come. `now` is in milliseconds. */
+export function checkTime(verified: VerifiedToken, now: number): VerifiedToken | Rejection {
+  const seconds = now / 1000;
+  const { issuedAt, expiresAt, endsAt } = verified.state;
+  if (issuedAt > seconds + CLOCK_SKEW) return "early";
+  return seconds < expiresAt && seconds < endsAt ? verified : "expired";
 }
 
 /** The number of characters of a token with these claims. */

@@ -9,6 +9,7 @@ import { memoryStore } from "madeleine/stores/memory";
 import { postgresStore } from "madeleine/stores/postgres";
 import { redisStore } from "madeleine/stores/redis";
 import { sqliteStore } from "madeleine/stores/sqlite";
+import { createVerifier, type ReadonlySession, type Verifier } from "madeleine/verify";
 import { type Client, createClient } from "madeleine/testing";
 
 export const stores: Store[] = [
@@ -33,5 +34,16 @@ export const handler: (request: Request) => Response | Promise<Response> = prote
     return new Response(`${count}`);
   }),
 );
+
+const verifier: Verifier<{ count: number }> = createVerifier({
+  keys: new URL("https://a.example"),
+});
+
+export const count = async (request: Request): Promise<number | undefined> => {
+  const session: ReadonlySession<{ count: number }> | undefined = await verifier.read(request);
+  // @ts-expect-error A name of no key.
+  session?.get("counts");
+  return session?.get("count");
+};
 
 export const client: Client = createClient(handler);

@@ -1,0 +1,151 @@
+/**
+ * Endings are not seen until `exp`: a session that was logged out, or whose data changed, verifies until
+ * then, because only the app's store knows. A verifier is for services beside the app, which must be able
+ * to read a session but not to sign one, and need neither the secret nor the store.
+ *
+ * @module
+ */
+
+import { createDraft } from "./changes.ts";
+import { type CookieOptions, createCookie } from "./cookie/attributes.ts";
+import { SessionOptionsError } from "./errors.ts";
+import type { SessionEvent } from "./events.ts";
+import { createOpener } from "./open.ts";
+import type { Settings } from "./options.ts";
+import { ReadonlySession } from "./readonly_session.ts";
+import { find } from "./record.ts";
+import { cookieHeaderOf, headersOf, type Source } from "./source.ts";
+import { describe } from "./stores/store.ts";
+import { NO_STORE } from "./stores/guarded.ts";
+import { type KeySet, selectFrom } from "./token/jwks.ts";
+import type { Rejection } from "./token/format.ts";
+import { checkTime, readToken, type VerifiedToken } from "./token/token.ts";
+
+export type { KeySet } from "./token/jwks.ts";
+export type { ReadonlySession } from "./readonly_session.ts";
+
+/** The options of `createVerifier`. */
+export interface VerifierOptions {
+  /**
+   * The app's public keys: the URL of its JWK set, or the set that `publicKeys()` gave. A URL is fetched
+   * at the first use, and again after ten minutes; an unknown `kid` has it fetched again at most every
+   * 30 s. Use https, unless the network is trusted.
+   */
+  readonly keys: URL | KeySet;
+  /** The app's cookie, as its `createSessions` has it. */
+  readonly cookie?: CookieOptions;
+  /** Called for each cookie or token that is rejected. Nothing is called by default. */
+  readonly onEvent?: (event: SessionEvent) => void;
+  /** The clock, in milliseconds. `Date.now` by default. */
+  readonly now?: () => number;
+}
+
+/** Reads sessions that an app signed with ES256. */
+export interface Verifier<Data extends object = Record<string, unknown>> {
+  /**
+   * The session of a request's cookie; undefined without a valid one. With `dataIn: "store"` it has no
+   * data. Rejects with `SessionError`, `code` `ERR_SESSION_KEYS`, if the keys can't be fetched.
+   */
+  read(source: Source): Promise<ReadonlySession<Data> | undefined>;
+  /** The same for a token that came otherwise, for example in a message. */
+  verify(token: string): Promise<ReadonlySession<Data> | undefined>;
+}
+
+const NAMES: ReadonlySet<string> = new Set<keyof VerifierOptions>([
+  "keys",
+  "cookie",
+  "onEvent",
+  "now",
+]);
+
+/**
+ * A verifier of an app's sessions. Throws `SessionOptionsError` for wrong options.
+ *
+ * ```ts
+ * const keys = new URL("https://app.example/.well-known/jwks.json");
+ * const verifier = createVerifier<{ username: string }>({ keys });
+ * const session = await verifier.read(request); // undefined if nobody is signed in
+ * ```
+ */
+export function createVerifier<Data extends object = Record<string, unknown>>(
+  options: VerifierOptions,
+): Verifier<Data> {
+  checkOptions(options);
+  const { keys, onEvent = () => {}, now = Date.now } = options;
+  const cookie = createCookie(options.cookie);
+  const select = selectFrom(keys);
+  const settings: Settings = { ...NOTHING_TO_COMMIT, cookie, onEvent, now };
+
+  async function verifyToken(token: string): Promise<VerifiedToken | Rejection> {
+    const key = await select(token);
+    if (typeof key === "string") return key;
+    const read = await readToken({ ...key, isCurrent: true }, token, cookie.audience);
+    // Data that is only in the store is not missing here: nobody looks there.
+    return typeof read === "string" ? read : checkTime({ ...read, hasData: true }, now());
+  }
+
+  const open = createOpener(settings, { verify: verifyToken }, NO_STORE, undefined);
+
+  async function read(source: Source): Promise<ReadonlySession<Data> | undefined> {
+    const draft = await open(source, cookieHeaderOf(headersOf(source)));
+    return draft.found?.kind === "live" ? new ReadonlySession<Data>(draft) : undefined;
+  }
+
+  async function verify(token: string): Promise<ReadonlySession<Data> | undefined> {
+    const verified = await verifyToken(token);
+    if (typeof verified !== "string") {
+      const found = find(verified, undefined, undefined);
+      return new ReadonlySession<Data>(createDraft(settings, undefined, found));
+    }
+    onEvent({ type: "rejected", reason: verified });
+    return undefined;
+  }
+
+  return Object.freeze({ read, verify });
+}
+
+/** The settings that a verifier has no use for. */
+const NOTHING_TO_COMMIT = {
+  secrets: () => [],
+  format: "ES256",
+  lifetime: 1,
+  idleTimeout: 1,
+  store: null,
+  storeTimeout: 1,
+  dataIn: "cookie",
+  origin: false,
+} as const;
+
+function checkOptions(options: VerifierOptions): void {
+  if (!isObject(options)) fail("the options", "an object", options);
+  const { keys, onEvent, now } = options;
+  for (const name of Object.keys(options)) {
+    if (NAMES.has(name)) continue;
+    const state = `there is no such option, only ${[...NAMES].join(", ")}`;
+    throw new SessionOptionsError(`Cannot use option ${name}: ${state}`);
+  }
+  const isSet = isObject(keys) && "keys" in keys && isListOfObjects(keys.keys);
+  if (!isSet && !isWebUrl(keys)) {
+    fail("option keys", "the http URL of a JWK set, or a JWK set", keys);
+  }
+  if (onEvent !== undefined && typeof onEvent !== "function") {
+    fail("option onEvent", "a function", onEvent);
+  }
+  if (now !== undefined && typeof now !== "function") fail("option now", "a function", now);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
+}
+
+function isWebUrl(value: unknown): boolean {
+  return value instanceof URL && /^https?:$/.test(value.protocol);
+}
+
+function fail(name: string, expected: string, value: unknown): never {
+  throw new SessionOptionsError(`Cannot use ${name}: must be ${expected}, got ${describe(value)}`);
+}
