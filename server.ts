@@ -34,6 +34,7 @@ Environment (defaults in brackets):
   SECRET_KEY             signs the sessions [on loopback one that is kept in data/secret.key]
   SECRET_KEY_FILE        a file with that key, in place of SECRET_KEY
   SECRET_KEY_FALLBACKS   older keys that still verify, separated by spaces
+  SESSION_ALGORITHM      HS256, or ES256 with public keys at /.well-known/jwks.json [HS256]
   HOST, PORT             where to listen [127.0.0.1, 3000]
   PUBLIC_ORIGIN          what users see; https: makes the cookie secure [http://localhost:PORT]
   COOKIE_NAME            for several apps on one host [__Host-Http-session, or session without https:]

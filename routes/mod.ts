@@ -13,6 +13,7 @@ import { createAnswers, type Problem } from "./shared/answers.ts";
 import { chain } from "./shared/chain.ts";
 import { checkHost } from "./shared/host.ts";
 import * as index from "./index.ts";
+import * as jwks from "./jwks.ts";
 import { createLimit } from "./shared/limit.ts";
 import { errorFields, type Log } from "./shared/log.ts";
 import * as login from "./login.ts";
@@ -27,6 +28,7 @@ export const PATHS: Paths = {
   everywhere: "/logout/everywhere",
   healthz: "/healthz",
   readyz: "/readyz",
+  keySet: "/.well-known/jwks.json",
 };
 
 type Answer = (request: Request, peers: Peers) => MaybePromise<Response>;
@@ -38,6 +40,8 @@ type Row = ReadonlyMap<string, Answer>;
 export interface AppOptions {
   readonly secretKey: string;
   readonly secretKeyFallbacks: readonly string[];
+  /** What signs the sessions; undefined for the library's own. */
+  readonly algorithm?: "HS256" | "ES256" | undefined;
   readonly store: Store;
   /** The cookie's name; undefined for the library's own. */
   readonly cookieName: string | undefined;
@@ -74,9 +78,11 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { log, isSecure, publicOrigin, trustedProxies, isReady } = options;
   const { secretKey, secretKeyFallbacks, store, cookieName, lifetime, idleTimeout } = options;
+  const { algorithm } = options;
   const sessions = createSessions<Data>({
     secretKey,
     secretKeyFallbacks,
+    ...(algorithm !== undefined && { algorithm }),
     store,
     lifetime,
     idleTimeout,
@@ -94,8 +100,10 @@ export function createApp(options: AppOptions): App {
     sessions,
     publicOrigin,
     isReady,
+    keySet,
     note: log.note,
   };
+  let keys: string | undefined;
   const table: ReadonlyMap<string, Row> = new Map([
     [PATHS.start, rowOf(index)],
     [PATHS.login, rowOf(login)],
@@ -103,7 +111,14 @@ export function createApp(options: AppOptions): App {
     [PATHS.everywhere, rowOf(everywhere)],
     [PATHS.healthz, rowOf(healthz)],
     [PATHS.readyz, rowOf(readyz)],
+    // Without public keys there is no such page.
+    ...(algorithm === "ES256" ? [[PATHS.keySet, rowOf(jwks)] as const] : []),
   ]);
+
+  /** Made once: it is the same as long as the server runs. */
+  async function keySet(): Promise<string> {
+    return (keys ??= JSON.stringify(await sessions.publicKeys()));
+  }
 
   function rowOf(module: RouteModule): Row {
     const row = new Map<string, Answer>();

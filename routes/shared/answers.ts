@@ -20,7 +20,7 @@ export interface Problem {
   readonly advice: string;
 }
 
-/** Every kind of answer. No cache keeps any of them, since it may show whose session it is. */
+/** Every kind of answer. No cache keeps one that may show whose session it is. */
 export interface Answers {
   /** A page. */
   page(title: string, body: Html, status?: number): Response;
@@ -32,6 +32,11 @@ export interface Answers {
   later(problem: Problem, retryAfter: string): Response;
   /** A line of text, for programs. */
   text(status: number, line: string): Response;
+  /**
+   * The public keys, for whoever asks: caches and pages of other sites may have them. 304 if the
+   * client has them already, by its `If-None-Match` (RFC 9110 §13.1.2).
+   */
+  keySet(json: string, known: string | null): Response;
   /** After a form: the browser gets the start page (RFC 9110 §15.4.4). */
   toStart(): Response;
 }
@@ -45,6 +50,12 @@ export function createAnswers(start: string, isSecure: boolean): Answers {
   };
   const pageModel = modelOf(200, { ...common, "content-type": "text/html; charset=utf-8" });
   const textModel = modelOf(200, { ...common, "content-type": "text/plain; charset=utf-8" });
+  const keySetHeaders = {
+    ...common,
+    "cache-control": "public, max-age=300",
+    "access-control-allow-origin": "*",
+    "cross-origin-resource-policy": "cross-origin",
+  };
   const redirectModel = modelOf(303, { ...common, location: start });
 
   function page(title: string, body: Html, status = 200): Response {
@@ -68,6 +79,15 @@ export function createAnswers(start: string, isSecure: boolean): Answers {
       return response;
     },
     text: (status, line) => make(`${line}\n`, textModel, status),
+    keySet(json, known) {
+      const etag = `"${new Bun.CryptoHasher("sha256").update(json).digest("base64url")}"`;
+      const headers = { ...keySetHeaders, etag };
+      const tags = new Set((known ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, "")));
+      if (tags.has(etag) || tags.has("*")) return new Response(null, { status: 304, headers });
+      return new Response(json, {
+        headers: { ...headers, "content-type": "application/jwk-set+json" },
+      });
+    },
     toStart: () => make(null, redirectModel),
   };
 }

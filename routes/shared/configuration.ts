@@ -5,6 +5,8 @@ import { parseTrustedProxies, type TrustedProxies } from "./address.ts";
 export interface Configuration {
   readonly key: KeySource;
   readonly secretKeyFallbacks: readonly string[];
+  /** Undefined where `SESSION_ALGORITHM` is not set: then the library's own. */
+  readonly algorithm: "HS256" | "ES256" | undefined;
   readonly host: string;
   readonly port: number;
   /** Undefined where `PUBLIC_ORIGIN` is not set: then it is what each request shows. */
@@ -44,12 +46,17 @@ export function readConfiguration(environment: Environment): Configuration {
   const log = read(environment, "LOG") ?? "text";
   if (log !== "text" && log !== "json") fail("LOG", log, "it must be text or json");
   const publicOrigin = readOrigin(read(environment, "PUBLIC_ORIGIN"));
+  const algorithm = read(environment, "SESSION_ALGORITHM");
+  if (algorithm !== undefined && algorithm !== "HS256" && algorithm !== "ES256") {
+    fail("SESSION_ALGORITHM", algorithm, "it must be HS256 or ES256");
+  }
   const lifetime = readNumber(environment, "SESSION_LIFETIME", 30 * DAY, 1, 400 * DAY);
   const idle = Math.min(7 * DAY, lifetime);
   const fallbacks = (read(environment, "SECRET_KEY_FALLBACKS") ?? "").match(/\S+/g) ?? [];
   return {
     key: readKeySource(environment, host),
     secretKeyFallbacks: fallbacks.map((text) => checkKey(text, "SECRET_KEY_FALLBACKS")),
+    algorithm,
     host,
     port,
     publicOrigin,

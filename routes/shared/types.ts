@@ -14,6 +14,7 @@ export interface Paths {
   readonly everywhere: string;
   readonly healthz: string;
   readonly readyz: string;
+  readonly keySet: string;
 }
 
 /** What a route has beside the request and its session. */
@@ -25,6 +26,8 @@ export interface Context {
   readonly publicOrigin: string | undefined;
   /** Whether requests may come: the store answers, and the server is not stopping. */
   readonly isReady: () => MaybePromise<boolean>;
+  /** The public keys of the sessions, as JSON: a JWK set. */
+  readonly keySet: () => MaybePromise<string>;
   /** Writes to the log what happened, as `Log` says. */
   readonly note: (
     event: string,
