@@ -17,8 +17,8 @@ import type { Settings } from "./options.ts";
 import { find, findMark, type Found, isEnd, readGeneration, writeRecord } from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
-import { shortenData, writeClaims, writeData } from "./token/claims.ts";
-import { generationKey, randomId, tokenLength, type Tokens } from "./token/token.ts";
+import { writeClaims } from "./token/claims.ts";
+import { dataClaim, generationKey, randomId, tokenLength, type Tokens } from "./token/token.ts";
 
 /** What the commits of one `createSessions` share. */
 export interface Committer {
@@ -137,7 +137,7 @@ async function attempt(
 }
 
 /** Looks at everything that the decision depends on, usually in one call of the store. */
-async function look({ settings, store }: Committer, draft: Draft): Promise<Sight> {
+async function look({ settings, store, tokens }: Committer, draft: Draft): Promise<Sight> {
   const now = Math.floor(settings.now());
   const newId = (draft.newId ??= randomId());
   const { signedIn: subject, endedOthersOf, isDestroyed } = draft.calls;
@@ -147,7 +147,7 @@ async function look({ settings, store }: Committer, draft: Draft): Promise<Sight
   const { id, login } = draft.found?.token.state ?? {};
   const retriedId = draft.attempts.size > 0 ? newId : undefined;
   const texts = await getAll(store, [id, login?.key, retriedId, key, othersKey]);
-  const found = await findAgain(draft, store, texts, now);
+  const found = await findAgain({ store, tokens }, draft, texts, now);
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
   const mayFollow = isDestroyed && found?.kind === "ended" && (wasLive || isRecent(found, now));
@@ -180,8 +180,8 @@ async function getAll(
 
 /** What the store says of the session now, apart from what this commit itself has written. */
 async function findAgain(
+  { store, tokens }: Pick<Committer, "store" | "tokens">,
   draft: Draft,
-  store: Store,
   texts: Sight["texts"],
   now: number,
 ): Promise<Found | undefined> {
@@ -198,7 +198,9 @@ async function findAgain(
   }
   const both = [before(id), login && before(login.key)] as const;
   const again =
-    foreign === undefined ? find(token, ...both) : await findForeign(token, ...both, store, now);
+    foreign === undefined
+      ? await find(token, ...both, tokens.reveal)
+      : await findForeign(token, ...both, store, now);
   if (again.kind === "ended" || !isOutlived(again, now)) return again;
   return { kind: "ended", token, at: undefined, next: undefined, hasMark: false };
 }
@@ -227,7 +229,7 @@ async function follow(
 
 /** Whether all writes took effect. Stops at the first that another request came before. */
 async function putAll(
-  { settings, store }: Committer,
+  { settings, store, tokens }: Committer,
   draft: Draft,
   looked: Sight,
   writes: readonly Write[],
@@ -236,10 +238,12 @@ async function putAll(
   if (settings.store === null) return true;
   const { audience } = settings.cookie;
   // A record that is too large must change nothing, so all texts are made before the first write.
-  const texts = writes.map(({ key, next, ttl }) => {
-    const text = typeof next === "string" ? next : writeRecord(signed ?? next, audience);
-    return { key, text, ttl };
-  });
+  const texts: (Omit<Write, "next"> & { readonly text: string })[] = [];
+  for (const { key, next, ttl } of writes) {
+    const isText = typeof next === "string";
+    const text = isText ? next : await writeRecord(signed ?? next, audience, tokens.hide);
+    texts.push({ key, text, ttl });
+  }
   for (const { key, text, ttl } of texts) {
     const previous = looked.texts.get(key);
     // Noted first, because the answer may be lost after the store took the text.
@@ -261,7 +265,7 @@ async function sign(
 ): Promise<Signed> {
   const { cookie, dataIn, onEvent } = settings;
   const hasData = dataIn === "cookie";
-  const data = hasData ? await shortenData(writeData(state.data)) : undefined;
+  const data = hasData ? await dataClaim(state.data, settings.format) : undefined;
   for (let fitting = state; ; fitting = { ...fitting, flashes: fitting.flashes.slice(1) }) {
     const claims = writeClaims(fitting, cookie.audience, data);
     const bytes = cookie.name.length + tokenLength(claims, settings.format);

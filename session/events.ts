@@ -21,7 +21,7 @@ export type SessionEvent =
   | { readonly type: "near-limit"; readonly id: string; readonly bytes: number }
   /** The cookie was not sent, because it takes more than browsers accept. */
   | { readonly type: "too-large"; readonly id: string; readonly bytes: number }
-  /** A token of a fallback key was signed again with the current one. */
+  /** A token of a fallback key, or of another format, was made again with the current one. */
   | { readonly type: "rotated"; readonly id: string }
   /** A request that a page of another site made the browser send got a 403. */
   | { readonly type: "refused-origin"; readonly reason: OriginRefusal }

@@ -20,7 +20,7 @@ const CANDIDATES = 4;
  */
 export function createOpener<Data extends object>(
   settings: Settings,
-  tokens: Pick<Tokens, "verify">,
+  tokens: Pick<Tokens, "verify" | "reveal">,
   store: Store,
   adopt: SessionOptions<Data>["adopt"],
 ): (source: Source, header: string | null) => MaybePromise<Draft> {
@@ -64,7 +64,9 @@ export function createOpener<Data extends object>(
   function lookUp(token: VerifiedToken): MaybePromise<Found> {
     const { id, login } = token.state;
     const keys = login === undefined ? [id] : [id, login.key];
-    return chain(store.get(keys), ([text, generation]) => find(token, text, generation));
+    return chain(store.get(keys), ([text, generation]) =>
+      find(token, text, generation, tokens.reveal),
+    );
   }
 
   function openFound(source: Source, found: Found): Draft {

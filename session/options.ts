@@ -52,6 +52,12 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    * accepted of fallback keys alone, of which `secretKey` may be one.
    */
   readonly algorithm?: "HS256" | "ES256";
+  /**
+   * Whether the cookie and the store's records are encrypted, so that nobody can read the data. False by
+   * default. Signed tokens stay valid, and are encrypted on their next response. Data is not deflated
+   * then, so large data takes more room. Only with HS256.
+   */
+  readonly encrypt?: boolean;
   /** The cookie's name and attributes. */
   readonly cookie?: CookieOptions;
   /**
@@ -138,6 +144,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "secretKey",
   "secretKeyFallbacks",
   "algorithm",
+  "encrypt",
   "cookie",
   "lifetime",
   "idleTimeout",
@@ -160,10 +167,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) fail(name, `there is no such option, only ${[...NAMES].join(", ")}`);
   }
-  const { algorithm: format = "HS256" } = options;
-  if (format !== "HS256" && format !== "ES256") {
-    fail("algorithm", `must be "HS256" or "ES256", got ${spell(format)}`);
-  }
+  const format = readFormat(options);
   const secrets = readSecrets(options, format);
   const { lifetime = DEFAULT_LIFETIME, storeTimeout = DEFAULT_STORE_TIMEOUT } = options;
   checkNumber("lifetime", lifetime, "seconds", LONGEST_LIFETIME);
@@ -218,6 +222,20 @@ function checkFunction(name: string, value: unknown): void {
 
 function fail(name: string, state: string): never {
   throw new SessionOptionsError(`Cannot use option ${name}: ${state}`);
+}
+
+function readFormat<Data extends object>({
+  algorithm = "HS256",
+  encrypt = false,
+}: SessionOptions<Data>): Format {
+  if (algorithm !== "HS256" && algorithm !== "ES256") {
+    fail("algorithm", `must be "HS256" or "ES256", got ${spell(algorithm)}`);
+  }
+  if (typeof encrypt !== "boolean") fail("encrypt", `must be true or false, got ${spell(encrypt)}`);
+  if (!encrypt) return algorithm;
+  return algorithm === "HS256"
+    ? "A256GCM"
+    : fail("encrypt", "it has no key pair. Leave algorithm out");
 }
 
 /** Checks the keys: at once, or later if a function returns them. */

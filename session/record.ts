@@ -4,7 +4,8 @@
  *
  * | value        | text                                                                          |
  * |--------------|-------------------------------------------------------------------------------|
- * | a record     | `ID record VERSION CLAIMS`: a session's newest state; the claims as in a token |
+ * | a record     | `ID record VERSION CLAIMS`: a session's newest state; the claims as in a token, |
+ * |              | as JSON or, where tokens are encrypted, a JWE of that                          |
  * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                        |
  * | a moved mark | `ID moved MILLISECONDS ID`: it continues under the second id                  |
  * | a generation | `KEY generation MILLISECONDS RANDOM`: sessions of another one ended then      |
@@ -15,9 +16,10 @@
  */
 
 import { SessionStoreError, SessionTooLargeError } from "./errors.ts";
+import { chain, type MaybePromise } from "./maybe.ts";
 import type { State } from "./state.ts";
 import { isObject, parse, readClaims, writeClaims, writeData } from "./token/claims.ts";
-import type { VerifiedToken } from "./token/token.ts";
+import type { Tokens, VerifiedToken } from "./token/token.ts";
 
 /** A cookie whose session has not ended. */
 export interface Live {
@@ -59,7 +61,7 @@ interface Entry {
 /** The most bytes that a record may take. */
 const RECORD_LIMIT = 1024 * 1024;
 
-const ENTRY = /^(record|ended|moved|generation) (\d+(?:\.\d+)?) (?=\{|[\w-]{22}$)/;
+const ENTRY = /^(record|ended|moved|generation) (\d+(?:\.\d+)?) (?=\{|[\w-]+\.\.|[\w-]{22}$)/;
 
 const encoder = new TextEncoder();
 
@@ -67,12 +69,25 @@ const encoder = new TextEncoder();
  * The text of a session's newest state. It is never a token, so a reader of the store can't make a
  * cookie from it. Throws `SessionTooLargeError` above 1 MiB.
  */
-export function writeRecord(state: State, audience: string): string {
+export function writeRecord(state: State, audience: string): string;
+/** The same with its claims as `hide` gives them. */
+export function writeRecord(
+  state: State,
+  audience: string,
+  hide: Tokens["hide"],
+): MaybePromise<string>;
+export function writeRecord(
+  state: State,
+  audience: string,
+  hide: Tokens["hide"] = (claims) => claims,
+): MaybePromise<string> {
   const claims = writeClaims(state, audience, writeData(state.data));
-  const text = `${state.id} record ${state.version} ${claims}`;
-  const bytes = encoder.encode(text).length;
-  if (bytes <= RECORD_LIMIT) return text;
-  throw new SessionTooLargeError("record", bytes, RECORD_LIMIT, state.data);
+  return chain(hide(claims), (body) => {
+    const text = `${state.id} record ${state.version} ${body}`;
+    const bytes = encoder.encode(text).length;
+    if (bytes <= RECORD_LIMIT) return text;
+    throw new SessionTooLargeError("record", bytes, RECORD_LIMIT, state.data);
+  });
 }
 
 /**
@@ -104,7 +119,20 @@ export function find(
   token: VerifiedToken,
   text: string | undefined,
   generation: string | undefined,
-): Found {
+): Found;
+/** The same where a record's claims may be encrypted. */
+export function find(
+  token: VerifiedToken,
+  text: string | undefined,
+  generation: string | undefined,
+  reveal: Tokens["reveal"],
+): MaybePromise<Found>;
+export function find(
+  token: VerifiedToken,
+  text: string | undefined,
+  generation: string | undefined,
+  reveal: Tokens["reveal"] = failUnreadable,
+): MaybePromise<Found> {
   const { state, hasData } = token;
   const { id, login } = state;
   const own = readEntry(id, text);
@@ -119,6 +147,11 @@ export function find(
   if (own === undefined) return hasData ? live : ended;
   // In the common case only the version is read.
   const version = own.at;
+  if (isHidden(own) && (version > state.version || !hasData)) {
+    return chain(reveal(own.body), (claims) =>
+      find(token, `${id} record ${version} ${claims}`, generation),
+    );
+  }
   if (version > state.version) return { ...live, state: readState(state, own), isNewer: true };
   if (hasData) return live;
   // A cookie without data is newer than the record: the store lost the newest one.
@@ -141,11 +174,18 @@ export function readGeneration(key: string, text: string | undefined): string | 
  * Reads a record whole. Its login is the cookie's, since an id has one subject for all its life: so
  * writing to the store signs nobody in.
  */
-function readState(cookie: State, { body }: Entry): State {
+function readState(cookie: State, { at, body }: Entry): State {
   const json: unknown = parse(body);
   const claims = isObject(json) ? readClaims(json, "") : undefined;
   const isOurs = claims !== undefined && claims.state.id === cookie.id && isObject(claims.data);
-  return isOurs ? { ...claims.state, login: cookie.login } : failUnreadable();
+  // An encrypted record can't be given another version.
+  const isWhole = isOurs && claims.state.version === at;
+  return isWhole ? { ...claims.state, login: cookie.login } : failUnreadable();
+}
+
+/** Whether a record's claims are encrypted: JSON begins with a brace, and a JWE has dots. */
+function isHidden({ body }: Entry): boolean {
+  return !body.startsWith("{");
 }
 
 function readEntry(key: string, text: string | undefined): Entry | undefined {
@@ -158,7 +198,7 @@ function readEntry(key: string, text: string | undefined): Entry | undefined {
   const body = rest.slice(start.length);
   const isOurs =
     kind !== undefined &&
-    (kind === "record") === body.startsWith("{") &&
+    (kind === "record") === /^\{|\./.test(body) &&
     (kind === "generation") === key.startsWith("sub:");
   const next = kind === "moved" ? body : undefined;
   return isOurs ? { kind, at: Number(at), body, next } : failUnreadable();

@@ -274,14 +274,7 @@ export function createSessions<
   }
 
   async function publicKeys(): Promise<{ keys: PublicKey[] }> {
-    if (settings.format !== "ES256") {
-      throw new SessionOptionsError(
-        `Cannot give public keys: the algorithm has none. Use algorithm: "ES256"`,
-      );
-    }
-    const { deriveSessionKeys } = await import("./token/es256.ts");
-    const pairs = await deriveSessionKeys(await settings.secrets());
-    return { keys: Array.from(pairs.values(), ({ publicKey }) => publicKey) };
+    return (await import("./token/es256.ts")).publicKeysOf(settings);
   }
 
   const sessions = { handler, open, read, commit, commitCookie, endAll, endOthers, publicKeys };

@@ -79,12 +79,18 @@ export function createVerifier<Data extends object = Record<string, unknown>>(
   async function verifyToken(token: string): Promise<VerifiedToken | Rejection> {
     const key = await select(token);
     if (typeof key === "string") return key;
-    const read = await readToken({ ...key, isCurrent: true }, token, cookie.audience);
+    const read = await readToken(
+      { ...key, isCurrent: true, isExposed: false },
+      token,
+      cookie.audience,
+    );
     // Data that is only in the store is not missing here: nobody looks there.
     return typeof read === "string" ? read : checkTime({ ...read, hasData: true }, now());
   }
 
-  const open = createOpener(settings, { verify: verifyToken }, NO_STORE, undefined);
+  // Without a store there is no record.
+  const tokens = { verify: verifyToken, reveal: async () => undefined };
+  const open = createOpener(settings, tokens, NO_STORE, undefined);
 
   async function read(source: Source): Promise<ReadonlySession<Data> | undefined> {
     const draft = await open(source, cookieHeaderOf(headersOf(source)));

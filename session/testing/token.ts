@@ -1,9 +1,9 @@
 import { checkOptions, type SessionOptions } from "../options.ts";
 import { beginTimes, type Login, NOTHING, type State } from "../state.ts";
-import { shortenData, writeClaims, writeData } from "../token/claims.ts";
+import { writeClaims } from "../token/claims.ts";
 import { encode } from "../token/json.ts";
 import type { Rejection } from "../token/format.ts";
-import { createTokens, generationKey, randomId } from "../token/token.ts";
+import { createTokens, dataClaim, generationKey, randomId } from "../token/token.ts";
 
 /** What `token` writes into the token. */
 export interface TokenClaims {
@@ -21,7 +21,7 @@ export type TokenKind = "valid" | Rejection;
 /** The options of `createSessions` that a token depends on: the same object can be given. */
 export interface TokenOptions extends Pick<
   SessionOptions,
-  "secretKey" | "algorithm" | "cookie" | "lifetime" | "idleTimeout" | "now"
+  "secretKey" | "algorithm" | "encrypt" | "cookie" | "lifetime" | "idleTimeout" | "now"
 > {
   /**
    * `"valid"` by default: a session that starts now. Else
@@ -62,8 +62,8 @@ export async function token(claims: TokenClaims, options: TokenOptions): Promise
       audience = cookie.audience,
     }: { keys?: typeof secrets; audience?: string } = {},
   ): Promise<string> {
-    const tokens = createTokens({ secrets: keys, format, audience, now });
-    const json = await shortenData(writeData(state.data));
+    const tokens = createTokens({ secrets: keys, format, audience: cookie.audience, now });
+    const json = await dataClaim(state.data, format);
     return tokens.sign(writeClaims(state, audience, json), state, true);
   }
 

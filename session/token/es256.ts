@@ -1,9 +1,11 @@
 import { base64url } from "jose";
+import { SessionOptionsError } from "../errors.ts";
+import type { MaybePromise } from "../maybe.ts";
 import { fromBase64url } from "./claims.ts";
 import { derive } from "./derive.ts";
-import { headerOf, headerText, type Rejection, type TokenKey } from "./format.ts";
+import { encodeHeader, type Format, headerOf, type Rejection, type TokenKey } from "./format.ts";
 import { readJws, writeJws } from "./jws.ts";
-import { checkKid, isEqual, kidOf, optionOf } from "./keys.ts";
+import { checkKid, distinct, kidOf, optionOf } from "./keys.ts";
 
 /** The public half of a key for ES256, as a JWK set has it (RFC 7517, RFC 7518 §6.2.1). */
 export interface PublicKey {
@@ -55,12 +57,11 @@ export async function deriveKeyPair(
 }
 
 /** The session keys of these secrets by their `kid`, the signing one first; of equal secrets, one. */
-export async function deriveSessionKeys(
+async function deriveSessionKeys(
   secrets: readonly Uint8Array<ArrayBuffer>[],
 ): Promise<ReadonlyMap<string, KeyPair>> {
   const pairs = new Map<string, KeyPair>();
-  for (const [place, secret] of secrets.entries()) {
-    if (secrets.slice(0, place).some((other) => isEqual(other, secret))) continue;
+  for (const [place, secret] of distinct(secrets).entries()) {
     const pair = await deriveKeyPair(secret, "ES256 session");
     const { kid } = pair.publicKey;
     checkKid(kid, pairs, optionOf(place));
@@ -69,14 +70,40 @@ export async function deriveSessionKeys(
   return pairs;
 }
 
-/** A key that signs and verifies tokens. */
-export async function es256Key({ privateKey, publicKey }: KeyPair): Promise<TokenKey> {
+/**
+ * The public keys of these secrets as a JWK set, the signing one first. Rejects with
+ * `SessionOptionsError` if tokens have another format.
+ */
+export async function publicKeysOf({
+  secrets,
+  format,
+}: {
+  readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
+  readonly format: Format;
+}): Promise<{ keys: PublicKey[] }> {
+  if (format !== "ES256") {
+    const state = `only algorithm "ES256" has them`;
+    throw new SessionOptionsError(`Cannot give public keys: ${state}`);
+  }
+  const pairs = await deriveSessionKeys(await secrets());
+  return { keys: Array.from(pairs.values(), ({ publicKey }) => publicKey) };
+}
+
+/** The keys of these secrets that sign and verify tokens, the signing one first. */
+export async function es256Keys(
+  secrets: readonly Uint8Array<ArrayBuffer>[],
+): Promise<readonly TokenKey[]> {
+  const pairs = await deriveSessionKeys(secrets);
+  return Promise.all(Array.from(pairs.values(), es256Key));
+}
+
+async function es256Key({ privateKey, publicKey }: KeyPair): Promise<TokenKey> {
   const { kty, crv, x, y, kid } = publicKey;
   const jwk = { kty, crv, x, y };
   const verifying = await crypto.subtle.importKey("jwk", jwk, ALGORITHM, false, ["verify"]);
   const header = headerOf("ES256", kid);
   return {
-    headers: [headerText("ES256", kid)],
+    headers: [encodeHeader(header)],
     write: async (claims) => withLowS(await writeJws(claims, header, privateKey)),
     read: (text) => readEs256(text, verifying),
   };

@@ -3,9 +3,9 @@ import { fromBase64url, isObject, parse } from "./claims.ts";
 
 /**
  * Why a token is rejected:
- * - `malformed`: it is not a canonical compact JWS, or its claims are not ours;
+ * - `malformed`: it is not a canonical compact JWS or JWE, or its claims are not ours;
  * - `unknown-key`: its `kid` names no key of the ring;
- * - `forged`: the signature is wrong;
+ * - `forged`: the signature is wrong, or the JWE's tag;
  * - `wrong-purpose`: another `typ`, `alg` or `aud`, or a header member that is not ours;
  * - `expired`: its time is over;
  * - `early`: it is from the future, so a clock is wrong.
@@ -24,12 +24,17 @@ export interface TokenKey {
 }
 
 /** The formats of a token by their algorithm. */
-export type Format = "HS256" | "ES256";
+export type Format = "HS256" | "ES256" | "A256GCM";
+
+/** The characters of a JWE's IV, and of its tag: 96 and 128 bits. */
+const IV = 16;
+const TAG = 22;
 
 /** Each format's protected header: exactly these members, then `kid`. */
 const MEMBERS = {
   HS256: { alg: "HS256", typ: "session+jwt" },
   ES256: { alg: "ES256", typ: "session+jwt" },
+  A256GCM: { alg: "dir", enc: "A256GCM", typ: "session+jwt" },
 } as const;
 
 /** The header of a key, with its members in their order. */
@@ -41,14 +46,15 @@ export function headerOf<Name extends Format>(
 }
 
 /** A header as the first part of a token. */
-export function headerText(format: Format, kid: string): string {
-  return base64url.encode(JSON.stringify(headerOf(format, kid)));
+export function encodeHeader(header: object): string {
+  return base64url.encode(JSON.stringify(header));
 }
 
-/** What a token takes beside its payload, in characters: the header, the dots and the rest. */
+/** What a token takes beside its claims, in characters: the header, the dots and the rest. */
 const FRAMES: Readonly<Record<Format, number>> = {
-  HS256: headerText("HS256", "12345678").length + 2 + 43,
-  ES256: headerText("ES256", "12345678").length + 2 + 86,
+  HS256: 70 + 2 + 43,
+  ES256: 70 + 2 + 86,
+  A256GCM: 90 + 4 + IV + TAG,
 };
 
 /** The number of characters of a token with so many bytes of claims. */
@@ -64,11 +70,19 @@ const CANONICAL = /^(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?$/;
 /** No cookie can be longer, so no token can. */
 const TOKEN_LIMIT = 4096;
 
-/** The parts of a canonical compact JWS; undefined for any other text. */
+/**
+ * The parts of a canonical compact JWS, or of a JWE without an encrypted key; undefined for any other
+ * text.
+ */
 export function partsOf(token: string): readonly string[] | undefined {
   if (token.length > TOKEN_LIMIT) return undefined;
-  const parts = token.split(".", 4);
-  return parts.length === 3 && parts.every((part) => CANONICAL.test(part)) ? parts : undefined;
+  const parts = token.split(".", 6);
+  const isOurs = parts.length === 3 || (parts.length === 5 && isDirect(parts));
+  return isOurs && parts.every((part) => CANONICAL.test(part)) ? parts : undefined;
+}
+
+function isDirect([, key, iv, , tag]: readonly string[]): boolean {
+  return key === "" && iv?.length === IV && tag?.length === TAG;
 }
 
 /** Whether the text claims to be a token of ours, valid or not: its header has our `typ`. */

@@ -3,7 +3,14 @@ import { SessionError } from "../errors.ts";
 import type { MaybePromise } from "../maybe.ts";
 import { fromBase64url, isObject, parse } from "./claims.ts";
 import { readEs256 } from "./es256.ts";
-import { headerText, partsOf, type Rejection, rejectHeader, type TokenKey } from "./format.ts";
+import {
+  encodeHeader,
+  headerOf,
+  partsOf,
+  type Rejection,
+  rejectHeader,
+  type TokenKey,
+} from "./format.ts";
 
 /** A JWK set (RFC 7517 §5). */
 export interface KeySet {
@@ -36,7 +43,7 @@ export function selectFrom(keys: URL | KeySet): SelectKey {
     const parameters = parse(fromBase64url(header));
     const kid = isObject(parameters) ? parameters["kid"] : undefined;
     if (reason !== "unknown-key" || typeof kid !== "string") return reason;
-    return headerText("ES256", kid) === header ? selectKey(find, kid) : "wrong-purpose";
+    return encodeHeader(headerOf("ES256", kid)) === header ? selectKey(find, kid) : "wrong-purpose";
   };
 }
 

@@ -1,5 +1,5 @@
 import { type CompactJWSHeaderParameters, CompactSign, compactVerify } from "jose";
-import { headerOf, headerText, type Rejection, type TokenKey } from "./format.ts";
+import { encodeHeader, headerOf, type Rejection, type TokenKey } from "./format.ts";
 
 /** A JWS in compact form (RFC 7515 §7.1). */
 export function writeJws(
@@ -27,7 +27,7 @@ export async function readJws(
 export function hs256Key(kid: string, key: CryptoKey): TokenKey {
   const header = headerOf("HS256", kid);
   return {
-    headers: [headerText("HS256", kid)],
+    headers: [encodeHeader(header)],
     write: (claims) => writeJws(claims, header, key),
     read: (text) => readJws(text, "HS256", key),
   };

@@ -194,8 +194,14 @@ export function isBytes(value: unknown): value is Uint8Array {
   );
 }
 
-/** Whether two keys have the same bytes. */
-export function isEqual(one: Uint8Array, other: Uint8Array): boolean {
+/** The secrets, each once. */
+export function distinct(
+  secrets: readonly Uint8Array<ArrayBuffer>[],
+): readonly Uint8Array<ArrayBuffer>[] {
+  return secrets.filter((one, place) => secrets.findIndex((two) => isEqual(one, two)) === place);
+}
+
+function isEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }
 

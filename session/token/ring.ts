@@ -1,4 +1,5 @@
 import { chain, type MaybePromise } from "../maybe.ts";
+import type { RecordCipher } from "./encrypted.ts";
 import { type Format, partsOf, type Rejection, rejectHeader, type TokenKey } from "./format.ts";
 import { hs256Key } from "./jws.ts";
 import { importKeys } from "./keys.ts";
@@ -7,20 +8,26 @@ import { importKeys } from "./keys.ts";
 export interface RingKey extends TokenKey {
   /** Whether it makes the new tokens. */
   readonly isCurrent: boolean;
+  /** Whether whoever holds its tokens can read them, and new ones can't be read. */
+  readonly isExposed: boolean;
 }
 
-/** The keys of one cookie's tokens. */
+/** The keys of one cookie's tokens, and of its sessions' records. */
 export interface Ring {
   /** The one key that the header of a token selects, or why there is none. */
   select(token: string): MaybePromise<RingKey | Rejection>;
   /** The key that makes the new tokens. */
   current(): MaybePromise<RingKey>;
+  /** What encrypts and decrypts records. */
+  records(): MaybePromise<RecordCipher>;
 }
 
 /** What the keys are made of. */
 export interface RingOptions {
   /** The secrets' bytes, the current one first. */
   readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
+  /** The `aud` claim. */
+  readonly audience: string;
   /** The format of the tokens that are made. `"HS256"` by default. */
   readonly format?: Format;
 }
@@ -29,45 +36,70 @@ export interface RingOptions {
 type Keys = ReadonlyMap<string, RingKey>;
 
 /**
- * The formats that are read. With ES256, HS256 is there for fallback secrets alone: whoever holds
- * their keys could sign before, too.
+ * Makes a ring.
+ *
+ * | new tokens | read: of the secret | read: of a fallback    |
+ * |------------|---------------------|------------------------|
+ * | HS256      | HS256, A256GCM      | HS256, A256GCM         |
+ * | A256GCM    | HS256, A256GCM      | HS256, A256GCM         |
+ * | ES256      | ES256               | ES256, HS256, A256GCM  |
+ *
+ * So encryption can be switched on instance by instance, and rolling the key leads to any format.
  */
-const READ = { HS256: ["HS256"], ES256: ["ES256", "HS256"] } as const;
+export function createRing({ secrets, audience, format = "HS256" }: RingOptions): Ring {
+  const encrypts = format === "A256GCM";
 
-/**
- * Makes a ring. It has its keys at first use, because Workers forbid a digest while modules load. Each
- * of the first requests makes them anew, because in Workers a request must not wait for another one's
- * promise.
- */
-export function createRing({ secrets, format = "HS256" }: RingOptions): Ring {
-  let signing: Keys | undefined;
-
-  function signingKeys(): MaybePromise<Keys> {
-    return signing ?? makeSigningKeys().then((keys) => (signing ??= keys));
-  }
-
-  async function makeSigningKeys(): Promise<Keys> {
+  const signed = lazily(async () => {
     const all = await secrets();
-    if (format === "HS256") return byHeader(await hs256Keys(all));
-    const { deriveSessionKeys, es256Key } = await import("./es256.ts");
-    const pairs = [...(await deriveSessionKeys(all)).values()];
-    const keys = await Promise.all(pairs.map(es256Key));
-    return byHeader([...keys, ...(await hs256Keys(all.slice(1), 1))]);
-  }
+    if (format !== "ES256") return ringOf(await hs256Keys(all), !encrypts, encrypts);
+    const { es256Keys } = await import("./es256.ts");
+    return ringOf([...(await es256Keys(all)), ...(await hs256Keys(all.slice(1), 1))], true);
+  });
+
+  const encrypted = lazily(async () => {
+    const all = await secrets();
+    const { deriveTokenKeys } = await import("./encrypted.ts");
+    return ringOf(
+      await deriveTokenKeys(format === "ES256" ? all.slice(1) : all, audience),
+      encrypts,
+    );
+  });
+
+  const records = lazily(async () => {
+    const all = await secrets();
+    return (await import("./encrypted.ts")).deriveRecordCipher(all, audience);
+  });
 
   return {
     select(token) {
-      const [header] = partsOf(token) ?? [];
+      const parts = partsOf(token);
+      const [header] = parts ?? [];
       if (header === undefined) return "malformed";
-      return chain(signingKeys(), (keys) => keys.get(header) ?? rejectHeader(header, READ[format]));
+      const isSigned = parts?.length === 3;
+      return chain((isSigned ? signed : encrypted)(), (keys) => {
+        const key = keys.get(header);
+        if (key !== undefined) return key;
+        if (!isSigned && !encrypts) return "malformed";
+        return rejectHeader(header, isSigned ? ["HS256", format] : [format]);
+      });
     },
     current: () =>
-      chain(signingKeys(), (keys) => {
+      chain((encrypts ? encrypted : signed)(), (keys) => {
         const [current] = keys.values();
         if (current === undefined) throw new TypeError("Cannot sign: the key ring is empty");
         return current;
       }),
+    records,
   };
+}
+
+/**
+ * Makes a value at first use, because Workers forbid a digest while modules load. Each of the first
+ * requests makes it anew, because in Workers a request must not wait for another one's promise.
+ */
+function lazily<Value>(make: () => Promise<Value>): () => MaybePromise<Value> {
+  let made: Value | undefined;
+  return () => made ?? make().then((value) => (made ??= value));
 }
 
 async function hs256Keys(
@@ -77,7 +109,12 @@ async function hs256Keys(
   return Array.from(await importKeys(secrets, start), ([kid, key]) => hs256Key(kid, key));
 }
 
-function byHeader(keys: readonly TokenKey[]): Keys {
-  const all = keys.map((key, place): RingKey => ({ ...key, isCurrent: place === 0 }));
-  return new Map(all.flatMap((key) => key.headers.map((header) => [header, key] as const)));
+/** The first of the keys may be the current one. */
+function ringOf(keys: readonly TokenKey[], hasCurrent: boolean, isExposed = false): Keys {
+  const ring = new Map<string, RingKey>();
+  for (const [place, key] of keys.entries()) {
+    const ringKey = { ...key, isCurrent: hasCurrent && place === 0, isExposed };
+    for (const header of key.headers) ring.set(header, ringKey);
+  }
+  return ring;
 }

@@ -3,7 +3,7 @@ import { base64url } from "jose";
 import { chain, type MaybePromise } from "../maybe.ts";
 import { NOTHING, type State } from "../state.ts";
 import { createCache } from "./cache.ts";
-import { isObject, parse, readClaims, readDeflated } from "./claims.ts";
+import { isObject, parse, readClaims, readDeflated, shortenData, writeData } from "./claims.ts";
 import { type Format, lengthOf, type Rejection } from "./format.ts";
 import { createRing, type RingKey, type RingOptions } from "./ring.ts";
 
@@ -14,16 +14,22 @@ export interface VerifiedToken {
   readonly state: State;
   /** False if the data is only in the store. */
   readonly hasData: boolean;
-  /** False if a fallback key signed it. */
+  /** False if it was made with a fallback key, or in another format than new ones. */
   readonly isCurrentKey: boolean;
+  /** Whether whoever holds it can read it, and new ones can't be read. False by default. */
+  readonly isExposed?: boolean;
 }
 
-/** Signs and verifies the tokens of one cookie. */
+/** Makes and reads the tokens of one cookie, and its sessions' records where they are encrypted. */
 export interface Tokens {
   /** The verified token, or why it is rejected. Returns at once if it was verified before. */
   verify(token: string): MaybePromise<VerifiedToken | Rejection>;
   /** Signs the claims of a state with the current key. `hasData` says whether its data is in them. */
   sign(claims: string, state: State, hasData: boolean): Promise<string>;
+  /** A record's claims as the store keeps them: encrypted if new tokens are. */
+  readonly hide: (claims: string) => MaybePromise<string>;
+  /** The claims of an encrypted record; undefined if no key of ours opens it. */
+  readonly reveal: (text: string) => Promise<string | undefined>;
 }
 
 /** How far other instances' clocks may be ahead, in seconds. */
@@ -53,15 +59,14 @@ export async function hashKey(kind: string, audience: string, name: string): Pro
 
 /** What the tokens of one cookie depend on. */
 export interface TokensOptions extends RingOptions {
-  /** The `aud` claim. */
-  readonly audience: string;
   /** The clock, in milliseconds. */
   readonly now: () => number;
 }
 
 /** Signs and verifies one cookie's tokens, and caches those that it verified or signed. */
 export function createTokens(options: TokensOptions): Tokens {
-  const { audience, now } = options;
+  const { audience, format = "HS256", now } = options;
+  const isEncrypting = format === "A256GCM";
   const cache = createCache<VerifiedToken>(sizeOf);
   const ring = createRing(options);
 
@@ -85,16 +90,25 @@ export function createTokens(options: TokensOptions): Tokens {
     const text = await key.write(encoder.encode(claims));
     // Large data that is only in the store would push other tokens out of the cache.
     const kept = hasData ? state : { ...state, data: NOTHING.data };
-    cache.put(text, { text, state: kept, hasData, isCurrentKey: true });
+    cache.put(text, { text, state: kept, hasData, isCurrentKey: true, isExposed: false });
     return text;
   }
 
-  return { verify, sign };
+  function hide(claims: string): MaybePromise<string> {
+    if (!isEncrypting) return claims;
+    return chain(ring.records(), (records) => records.write(claims));
+  }
+
+  async function reveal(text: string): Promise<string | undefined> {
+    return (await ring.records()).read(text);
+  }
+
+  return { verify, sign, hide, reveal };
 }
 
 /** Reads a token with the key that its header selects. Its times are not checked. */
 export async function readToken(
-  key: Pick<RingKey, "read" | "isCurrent">,
+  key: Pick<RingKey, "read" | "isCurrent" | "isExposed">,
   token: string,
   audience: string,
 ): Promise<VerifiedToken | Rejection> {
@@ -104,7 +118,7 @@ export async function readToken(
   if (typeof read === "string") return read;
   // A copy, so that the cache does not keep the whole header that the token was cut from.
   const text = token.split(".").join(".");
-  return { ...read, text, isCurrentKey: key.isCurrent };
+  return { ...read, text, isCurrentKey: key.isCurrent, isExposed: key.isExposed };
 }
 
 async function readPayload(
@@ -131,6 +145,15 @@ export function checkTime(verified: VerifiedToken, now: number): VerifiedToken |
   const { issuedAt, expiresAt, endsAt } = verified.state;
   if (issuedAt > seconds + CLOCK_SKEW) return "early";
   return seconds < expiresAt && seconds < endsAt ? verified : "expired";
+}
+
+/**
+ * The `data` claim of a token. It is not deflated where tokens are encrypted: the length would tell what
+ * a visitor's text beside a secret has in common with it, as in CRIME.
+ */
+export function dataClaim(data: State["data"], format: Format): MaybePromise<string> {
+  const json = writeData(data);
+  return format === "A256GCM" ? json : shortenData(json);
 }
 
 /** The number of characters of a token with these claims. */

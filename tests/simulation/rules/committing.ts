@@ -22,8 +22,8 @@ export const COMMITTING: readonly Mutation[] = [
     rule: "Look again, each time",
     how: "what open found counts",
     file: "commit.ts",
-    find: "foreign === undefined ? find(token, ...both) :",
-    replace: "foreign === undefined ? found :",
+    find: "? await find(token, ...both, tokens.reveal)",
+    replace: "? found",
     shows: ["lost", "older", "failed"],
   },
   {
