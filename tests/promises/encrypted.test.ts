@@ -82,6 +82,15 @@ describe("encrypt: true", () => {
     expect(await app.look(copy.cookie)).toEqual({});
   });
 
+  test("reads a session that changed at once, without decrypting its record", async () => {
+    const app = createApp({ encrypt: true });
+    const browser = await browserWith(app, { a: 1 });
+    await app.visit(browser, (session) => session.set("a", 2));
+    const session = app.sessions.open(requestWith(browser.cookie));
+    expect(session).not.toBeInstanceOf(Promise);
+    expect((await session).get("a")).toBe(2);
+  });
+
   test(`works with dataIn "store"`, async () => {
     const store = watchedStore();
     const app = createApp({ store, encrypt: true, dataIn: "store" });

@@ -216,6 +216,19 @@ describe("C12 a JWE that is not ours is refused", () => {
   });
 });
 
+test("a record is encrypted with a key of its own, named in a header of its own", async () => {
+  const text = await encrypted(SECRET).hide("{}");
+  const key = keyBytes(`A256GCM record ${AUDIENCE}`);
+  expect(String(Buffer.from(text.split(".")[0] ?? "", "base64url"))).toBe(
+    `{"alg":"dir","enc":"A256GCM","typ":"session-record+jwt","kid":"${kidOf(key)}"}`,
+  );
+  expect(decrypt(text, key)).toBe("{}");
+  expect(tokensOf().hide("{}")).toBe("{}");
+  for (const tokens of [tokensOf(), encrypted(OTHER_SECRET, SECRET), ringOf("ES256", SECRET)]) {
+    expect(await tokens.reveal(text)).toBe("{}");
+  }
+});
+
 describe("which tokens are read", () => {
   const formats = ["HS256", "A256GCM", "ES256"] as const;
 
