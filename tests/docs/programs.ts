@@ -17,6 +17,8 @@ export interface Verdict {
 export interface Language {
   readonly name: string;
   readonly needs: readonly string[];
+  /** What must succeed besides, for a module that has to be installed. */
+  readonly probe?: readonly string[];
   /** What runs a loop: it gets the program, then the tokens, and prints a JSON line for each. */
   readonly command: readonly string[];
 }
@@ -54,17 +56,63 @@ const SHELL = `
     jq -cn --argjson isTaken "$taken" --arg output "$output" '{ $isTaken, $output }'
   done`;
 
+/** Go has to be compiled first. */
+const GO = `
+  set -e
+  file=$1
+  shift
+  export GOCACHE="\${file%/*}/cache" GOPATH="\${file%/*}/path" GO111MODULE=off
+  go build -o "$file.run" "$file"
+  for token in "$@"; do
+    taken=true
+    output=$(TOKEN=$token "$file.run" 2>/dev/null) || taken=false
+    jq -cn --argjson isTaken "$taken" --arg output "$output" '{ $isTaken, $output }'
+  done`;
+
+/** Debian's, which has Debian's modules, where another one comes first. */
+const DEBIAN_PYTHON = "/usr/bin/python3";
+
+function debianPython(module: string): Language {
+  return {
+    name: "python",
+    needs: [DEBIAN_PYTHON],
+    probe: [DEBIAN_PYTHON, "-c", `import ${module}`],
+    command: [DEBIAN_PYTHON, "-c", PYTHON],
+  };
+}
+
+/** The programs that verify HS256. */
 export const LANGUAGES: readonly Language[] = [
   { name: "js", needs: [], command: [process.execPath, "-e", JAVASCRIPT, "--"] },
   { name: "python", needs: ["python3"], command: ["python3", "-c", PYTHON] },
   { name: "sh", needs: ["openssl", "jq"], command: ["sh", "-c", SHELL, "sh"] },
 ];
 
+/** The programs that verify ES256. */
+export const ES256_LANGUAGES: readonly Language[] = [
+  { name: "js", needs: [], command: [process.execPath, "-e", JAVASCRIPT, "--"] },
+  debianPython("jwt, cryptography"),
+  { name: "go", needs: ["go", "jq"], command: ["sh", "-c", GO, "sh"] },
+];
+
+/** The programs that decrypt. */
+export const ENCRYPTED_LANGUAGES: readonly Language[] = [
+  debianPython("jwcrypto"),
+  { name: "sh", needs: ["jose", "openssl", "jq"], command: ["sh", "-c", SHELL, "sh"] },
+];
+
+/** What a program needs and this machine does not have. */
+export function missingFor({ needs, probe }: Language): readonly string[] {
+  const missing = needs.filter((need) => Bun.which(need) === null);
+  if (missing.length > 0 || probe === undefined) return missing;
+  return Bun.spawnSync([...probe], { stderr: "ignore" }).success ? [] : [probe.at(-1) ?? ""];
+}
+
 /** What the program says of each token. Rejects where it could not be run with all of them. */
 export async function runProgram(
   { name, command }: Language,
   program: string,
-  secretKey: string,
+  environment: Readonly<Record<string, string>>,
   tokens: readonly string[],
 ): Promise<readonly Verdict[]> {
   // Within the project, so that "jose" is found.
@@ -74,7 +122,7 @@ export async function runProgram(
     const file = join(folder, `program.${name}`);
     await Bun.write(file, program);
     const child = Bun.spawn([...command, file, ...tokens], {
-      env: { PATH: process.env["PATH"], SECRET_KEY: secretKey },
+      env: { PATH: process.env["PATH"], ...environment },
       stdin: "ignore",
       stderr: "ignore",
     });

@@ -17,7 +17,7 @@ import { importKeys } from "../../session/token/keys.ts";
 import { DAY } from "../support/clock.ts";
 import { claimsOf, forge, signText } from "../support/jws.ts";
 import { ROOT } from "../support/program.ts";
-import { LANGUAGES, runProgram, type Verdict } from "./programs.ts";
+import { LANGUAGES, missingFor, runProgram, type Verdict } from "./programs.ts";
 
 const page = await Bun.file(join(ROOT, "docs/tokens.md")).text();
 /** The page's key, which the library refuses, and one that it takes. */
@@ -292,8 +292,8 @@ describe("the library", () => {
 });
 
 for (const language of LANGUAGES) {
-  const { name, needs } = language;
-  const missing = needs.filter((need) => Bun.which(need) === null);
+  const { name } = language;
+  const missing = missingFor(language);
   if (missing.length > 0) {
     console.log(`Skipped: the program of docs/tokens.md in ${name}, for ${missing.join(" and ")}`);
   }
@@ -309,7 +309,7 @@ for (const language of LANGUAGES) {
     const verdicts = new Map<string, Verdict>();
 
     beforeAll(async () => {
-      const all = await runProgram(language, blockOf(name), SECRET_KEY, texts);
+      const all = await runProgram(language, blockOf(name), { SECRET_KEY }, texts);
       for (const [index, verdict] of all.entries()) verdicts.set(texts[index] ?? "", verdict);
     }, 120_000);
 
