@@ -1,6 +1,7 @@
 /** A short run of each part of `bun run fuzz`. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { fuzzCookies, fuzzCookiesOverHttp } from "./cookies.ts";
+import { FORMATS } from "./formats.ts";
 import { fuzzIdentity } from "./identity.ts";
 import type { Report } from "./report.ts";
 import { fuzzRequests } from "./requests.ts";
@@ -16,8 +17,8 @@ function expectGood(report: Report, count: number): void {
 
 const LIMITS = { seed: 1, seconds: 60 };
 
-test("C3: no mutated cookie is accepted", async () => {
-  expectGood(await fuzzCookies({ ...LIMITS, count: 10_000 }), 10_000);
+test.each(FORMATS)("C3: no mutated cookie of $name is accepted", async (format) => {
+  expectGood(await fuzzCookies({ ...LIMITS, count: 10_000 }, format), 10_000);
 });
 
 test("C3: no mutated cookie is accepted over HTTP", async () => {

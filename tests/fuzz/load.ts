@@ -4,6 +4,7 @@ import { loggedIn } from "../support/browser.ts";
 import { loginText, requestText, Wire } from "../support/wire.ts";
 import { createRandom } from "./random.ts";
 import { inParallel } from "./report.ts";
+import { HS256, remakerOf } from "./formats.ts";
 import { mutate } from "./tokens.ts";
 
 const CONNECTIONS = 16;
@@ -36,6 +37,7 @@ export async function createLoad(instance: Instance, seed: number): Promise<Load
   const tokens = members.map((member) => member.cookies.get("session") ?? "");
   const expired = await token({}, { ...options, kind: "expired" });
   const unknown = await token({}, { ...options, kind: "unknown-key" });
+  const made = { tokens, format: HS256, remake: await remakerOf(HS256, KEY, "session") };
   let milliseconds: number[] = [];
   let errors = 0;
 
@@ -44,7 +46,7 @@ export async function createLoad(instance: Instance, seed: number): Promise<Load
     if (kind < 2) return loginText(`user${random.below(USERS)}`);
     if (kind < 60) return page(random.pick(tokens));
     if (kind < 80) return requestText("GET /");
-    if (kind < 90) return page(mutate({ tokens, secret: KEY }, random));
+    if (kind < 90) return page(mutate(made, random));
     return page(kind < 95 ? expired : unknown);
   }
 

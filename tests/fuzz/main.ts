@@ -1,12 +1,13 @@
 /**
  * `bun run fuzz`: tries what must not happen, a million times and more. It prints its seed, and a
- * seed as its argument repeats a run. It ends after four minutes or so, however slow the machine.
+ * seed as its argument repeats a run. It ends after a quarter of an hour or so, however slow the machine.
  */
 import { availableParallelism } from "node:os";
 import { startInstance } from "../support/instance.ts";
 import { restartInTurn } from "./restarts.ts";
 import { fuzzCookies, fuzzCookiesOverHttp } from "./cookies.ts";
 import { measureCost } from "./cost.ts";
+import { FORMATS } from "./formats.ts";
 import { fuzzIdentity } from "./identity.ts";
 import type { Report } from "./report.ts";
 import { fuzzRequests } from "./requests.ts";
@@ -36,7 +37,9 @@ async function printCosts(): Promise<void> {
 async function run(): Promise<readonly Report[]> {
   await using instance = await startInstance({ isLogged: false });
   const parts: readonly (() => Promise<Report>)[] = [
-    async () => fuzzCookies({ seed, count: 1_000_000, seconds: 120 }),
+    ...FORMATS.map(
+      (format) => async () => fuzzCookies({ seed, count: 1_000_000, seconds: 240 }, format),
+    ),
     async () => fuzzCookiesOverHttp({ seed, count: 100_000, seconds: 60 }, instance),
     async () => fuzzIdentity({ seed, count: 100_000, seconds: 60 }, instance),
     async () => fuzzRequests({ seed, count: 100_000, seconds: 60 }, instance),

@@ -1,22 +1,25 @@
+import { type Remake, type TokenFormat, withOtherS } from "./formats.ts";
 import type { Random } from "./random.ts";
 
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /** What lenient decoders skip, or take for another character. */
 const LENIENT = " \t=+/.,\"'%~\xA0\xFF";
 
-/** Tokens that were signed, and the key that they were signed with. */
-export interface Signed {
+/** Tokens that were made, of one format, and what makes them again. */
+export interface Made {
   readonly tokens: readonly string[];
-  readonly secret: string;
+  readonly format: TokenFormat;
+  readonly remake: Remake;
 }
 
-/** A token that was never signed, or not with this header, made from ones that were. */
-export function mutate({ tokens, secret }: Signed, random: Random): string {
+/** A token that was never made, or not with this header, made from ones that were. */
+export function mutate(made: Made, random: Random): string {
+  const { tokens } = made;
   for (;;) {
     let token = random.pick(tokens);
     const times = random.below(4) === 0 ? 1 + random.below(4) : 1;
     for (let time = 0; time < times; time++) {
-      token = random.pick(MUTATORS)(token, random, tokens, secret);
+      token = random.pick(MUTATORS)(token, random, made);
     }
     // Blanks around a value are no part of it.
     const value = token.replaceAll(/^[ \t]+|[ \t]+$/g, "");
@@ -24,7 +27,7 @@ export function mutate({ tokens, secret }: Signed, random: Random): string {
   }
 }
 
-type Mutator = (token: string, random: Random, tokens: readonly string[], secret: string) => string;
+type Mutator = (token: string, random: Random, made: Made) => string;
 
 const MUTATORS: readonly Mutator[] = [
   insertLenient,
@@ -38,8 +41,9 @@ const MUTATORS: readonly Mutator[] = [
   respell,
   splice,
   repeat,
-  resign,
-  resign,
+  remakeOne,
+  remakeOne,
+  withOtherS,
 ];
 
 function insertLenient(token: string, random: Random): string {
@@ -83,10 +87,13 @@ function truncate(token: string, random: Random): string {
 
 /** The same bits in another spelling. */
 function respell(token: string, random: Random): string {
-  const [header = "", payload = "", signature = ""] = token.split(".");
+  const [header = "", payload = "", signature = "", ...others] = token.split(".");
   return random.pick([
     token.replaceAll("-", "+").replaceAll("_", "/"),
     `${token}=`,
+    token.replaceAll(".", "=."),
+    token.replaceAll(/[^.]+$/g, ""),
+    JSON.stringify({ protected: header, iv: signature, ciphertext: others[0], tag: others[1] }),
     `${header}=.${payload}==.${signature}=`,
     `"${token}"`,
     encodeURIComponent(token).replaceAll(".", "%2E"),
@@ -98,7 +105,7 @@ function respell(token: string, random: Random): string {
 }
 
 /** The parts of several tokens. */
-function splice(token: string, random: Random, tokens: readonly string[]): string {
+function splice(token: string, random: Random, { tokens }: Made): string {
   const parts = [token, random.pick(tokens), random.pick(tokens)].map((one) => one.split("."));
   return parts.map((one, index) => one[index] ?? "").join(".");
 }
@@ -113,31 +120,47 @@ function repeat(token: string, random: Random): string {
   ]);
 }
 
-const OURS = { alg: "HS256", typ: "session+jwt" };
+const ALGORITHMS = [
+  "none",
+  "None",
+  "HS256",
+  "HS384",
+  "HS512",
+  "RS256",
+  "ES256",
+  "hs256",
+  "dir",
+  "",
+];
 
-/** Another header, or another spelling of ours, over the same claims and signed with the right key. */
-function resign(token: string, random: Random, _tokens: readonly string[], secret: string): string {
-  const [header = "", payload = ""] = token.split(".");
+/** Another header, or another spelling of ours, over the same claims and made with the right key. */
+function remakeOne(token: string, random: Random, { format, remake }: Made): string {
+  const ours = format.members;
+  const [header = ""] = token.split(".");
   const text = Buffer.from(header, "base64url").toString("latin1");
   const kid = /"kid":"([^"]*)"/.exec(text)?.[1] ?? "";
   const other = random.pick([
-    ...["none", "None", "HS384", "HS512", "RS256", "ES256", "hs256", ""].map((alg) =>
-      JSON.stringify({ ...OURS, alg, kid }),
+    ...ALGORITHMS.filter((alg) => alg !== ours["alg"]).map((alg) =>
+      JSON.stringify({ ...ours, alg, kid }),
     ),
     ...["JWT", "jwt", "Session+JWT", "application/session+jwt", ""].map((typ) =>
-      JSON.stringify({ ...OURS, typ, kid }),
+      JSON.stringify({ ...ours, typ, kid }),
     ),
     ...["", "../../dev/null", "' OR 1=1", "__proto__", kid.toLowerCase(), `${kid}=`].map((kid) =>
-      JSON.stringify({ ...OURS, kid }),
+      JSON.stringify({ ...ours, kid }),
     ),
-    ...[{ jwk: { kty: "oct", k: "" } }, { jku: "http://127.0.0.1:9/" }, { zip: "DEF" }].map(
-      (more) => JSON.stringify(Object.assign({}, OURS, { kid }, more)),
-    ),
-    JSON.stringify({ ...OURS, kid, crit: ["b64"], b64: false }),
-    JSON.stringify({ ...OURS, kid, crit: [] }),
-    JSON.stringify({ kid, ...OURS }),
-    JSON.stringify({ ...OURS, kid }, null, 1),
-    JSON.stringify(OURS),
+    ...[
+      { jwk: { kty: "oct", k: "" } },
+      { jku: "http://127.0.0.1:9/" },
+      { zip: "DEF" },
+      { p2c: 1 },
+      { epk: {} },
+    ].map((more) => JSON.stringify(Object.assign({}, ours, { kid }, more))),
+    JSON.stringify({ ...ours, kid, crit: ["b64"], b64: false }),
+    JSON.stringify({ ...ours, kid, crit: [] }),
+    JSON.stringify({ kid, ...ours }),
+    JSON.stringify({ ...ours, kid }, null, 1),
+    JSON.stringify(ours),
     ` ${text}`,
     `${text}\n`,
     "\xEF\xBB\xBF" + text,
@@ -147,6 +170,5 @@ function resign(token: string, random: Random, _tokens: readonly string[], secre
     "null",
     "",
   ]);
-  const signed = `${Buffer.from(other, "latin1").toString("base64url")}.${payload}`;
-  return `${signed}.${new Bun.CryptoHasher("sha256", secret).update(signed).digest("base64url")}`;
+  return remake(token, other, random);
 }
