@@ -9,7 +9,12 @@ export interface ServerEntry {
   readonly kind: "bare" | "floor" | "ours" | "program" | "hand" | "peer";
   /** Nothing else of it is measured: another store changes only what a look-up costs. */
   readonly readsOnly?: true;
+  /** The format of the cookies of many users that it is sent. `"HS256"` by default. */
+  readonly format?: Format;
 }
+
+/** Cookies of ours that are minted, or those of a server that its own logins gave. */
+export type Format = "HS256" | "ES256" | "A256GCM" | "own";
 
 /** What is compared stands side by side: a machine's speed drifts during a round. */
 export const serverEntries: readonly ServerEntry[] = [
@@ -22,14 +27,29 @@ export const serverEntries: readonly ServerEntry[] = [
   { name: "server-memory", label: "the program, memory", kind: "program" },
   { name: "server-sqlite", label: "the program, SQLite", kind: "program" },
   { name: "madeleine-null", label: "Madeleine, no store", kind: "ours", readsOnly: true },
+  {
+    name: "madeleine-es256",
+    label: "Madeleine, ES256",
+    kind: "ours",
+    readsOnly: true,
+    format: "ES256",
+  },
+  {
+    name: "madeleine-encrypted",
+    label: "Madeleine, encrypted",
+    kind: "ours",
+    readsOnly: true,
+    format: "A256GCM",
+  },
   { name: "madeleine-redis", label: "Madeleine, Redis", kind: "ours", readsOnly: true },
   { name: "madeleine-postgres", label: "Madeleine, PostgreSQL", kind: "ours", readsOnly: true },
-  { name: "iron-session", label: "iron-session", kind: "peer" },
+  { name: "iron-session", label: "iron-session", kind: "peer", format: "own" },
+  { name: "authjs", label: "Auth.js' JWE", kind: "peer", format: "own" },
   { name: "remix-session", label: "@remix-run/session", kind: "peer" },
   { name: "react-router", label: "React Router", kind: "peer" },
   { name: "h3", label: "h3", kind: "peer" },
   { name: "hono", label: "Hono signed cookie", kind: "peer" },
-  { name: "hono-session", label: "@hono/session", kind: "peer" },
+  { name: "hono-session", label: "@hono/session", kind: "peer", format: "own" },
   { name: "elysia", label: "Elysia signed cookie", kind: "peer" },
   { name: "cookie-session", label: "cookie-session, Express", kind: "peer" },
   { name: "better-auth", label: "better-auth, cookie cache", kind: "peer" },
@@ -46,7 +66,7 @@ export interface Cookies {
   readonly one: string;
   /** What one sends that has logged out since. */
   readonly stale: string;
-  /** Different users', signed with the secret of all servers. */
+  /** Different users', in the format of the server. */
   readonly minted: readonly string[];
 }
 
@@ -98,7 +118,7 @@ const ordinary: readonly Workload[] = [
     path: "/",
     headers: ({ minted }) => minted,
     expected: signedIn,
-    appliesTo: ({ name }) => isLookedAtClosely(name),
+    appliesTo: ({ name, format }) => isLookedAtClosely(name) || format !== undefined,
   },
   {
     name: "health",

@@ -10,10 +10,10 @@ export function userName(index: number): string {
 }
 
 /** Signs a user in, and gives the `Cookie` header that the browser would send next. */
-export async function signIn(port: number): Promise<string> {
+export async function signIn(port: number, user = 0): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/login`, {
     method: "POST",
-    body: new URLSearchParams({ username: userName(0) }),
+    body: new URLSearchParams({ username: userName(user) }),
     redirect: "manual",
     signal: AbortSignal.timeout(6_000),
   });
@@ -22,8 +22,13 @@ export async function signIn(port: number): Promise<string> {
 }
 
 /** Cookies of ours without a server, as a file with one a line: signed in `mint.ts`. */
-export async function mintFile(count: number, path: string, secret: string): Promise<void> {
-  const command = script("mint.ts", String(count), path);
+export async function mintFile(
+  count: number,
+  path: string,
+  secret: string,
+  format = "HS256",
+): Promise<void> {
+  const command = script("mint.ts", String(count), path, format);
   await runScript(loadCore, command, mintTimeout, { BENCH_SECRET: secret });
 }
 

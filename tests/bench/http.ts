@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import {
   type Cookies,
+  type Format,
   isNeeded,
   type ServerEntry,
   serverEntries,
@@ -28,8 +29,8 @@ interface Run {
   readonly options: Options;
   readonly environment: Readonly<Record<string, string>>;
   readonly temporaryFolder: string;
-  /** Valid cookies of many users, for all of ours: they share a key. */
-  readonly minted: readonly string[];
+  /** Valid cookies of many users in each format, for all of ours: they share a key. */
+  readonly minted: ReadonlyMap<Format, readonly string[]>;
   readonly results: HttpResults;
 }
 
@@ -52,7 +53,7 @@ export async function measureHttp(
       options,
       environment: serverEnvironment(secret, temporaryFolder, ...services),
       temporaryFolder,
-      minted: await mint(options.users, secret, temporaryFolder),
+      minted: await mintAll(options, secret, temporaryFolder),
       results,
     };
     for (const entry of serverEntries) {
@@ -82,11 +83,32 @@ function serverEnvironment(
   };
 }
 
+/** Those of the formats that the measured servers have. */
+async function mintAll(
+  { users, only }: Options,
+  secret: string,
+  temporaryFolder: string,
+): Promise<ReadonlyMap<Format, readonly string[]>> {
+  const measured = serverEntries.filter(({ name }) => only?.includes(name) !== false);
+  const formats = new Set(measured.map(({ format = "HS256" }) => format));
+  formats.delete("own");
+  const minted = new Map<Format, readonly string[]>();
+  for (const format of formats) {
+    minted.set(format, await mint(users, secret, temporaryFolder, format));
+  }
+  return minted;
+}
+
 /** None where our library cannot be loaded: then its servers say why. */
-async function mint(count: number, secret: string, temporaryFolder: string): Promise<string[]> {
-  const path = join(temporaryFolder, "users.txt");
+async function mint(
+  count: number,
+  secret: string,
+  temporaryFolder: string,
+  format: Format,
+): Promise<string[]> {
+  const path = join(temporaryFolder, `users ${format}.txt`);
   try {
-    await mintFile(count, path, secret);
+    await mintFile(count, path, secret, format);
   } catch {
     return [];
   }
@@ -111,7 +133,7 @@ async function prepare(entry: ServerEntry, run: Run): Promise<Runner | undefined
 }
 
 async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map<Workload, Work>> {
-  const cookies = await collectCookies(port, run);
+  const cookies = await collectCookies(entry, port, run);
   const jobs = new Map<Workload, Work>();
   for (const workload of workloads) {
     if (!workload.appliesTo(entry)) continue;
@@ -125,7 +147,11 @@ async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map
 }
 
 /** The bare page knows no users, and its browsers have no cookie to send. */
-async function collectCookies(port: number, { minted }: Run): Promise<Cookies> {
+async function collectCookies(
+  { format = "HS256" }: ServerEntry,
+  port: number,
+  run: Run,
+): Promise<Cookies> {
   const [one = "", stale = ""] = [await signIn(port), await signIn(port)];
   // Those that have no such page answer 404.
   await fetch(`http://127.0.0.1:${port}/logout`, {
@@ -133,7 +159,17 @@ async function collectCookies(port: number, { minted }: Run): Promise<Cookies> {
     headers: { cookie: stale },
     redirect: "manual",
   });
-  return { one, stale, minted };
+  const minted = format === "own" ? await signInMany(port) : run.minted.get(format);
+  return { one, stale, minted: minted ?? [] };
+}
+
+/** A peer that keeps no token in a cache needs fewer users: every read of it is as cold. */
+const peerUsers = 64;
+
+async function signInMany(port: number): Promise<string[]> {
+  const cookies: string[] = [];
+  for (let user = 0; user < peerUsers; user++) cookies.push(await signIn(port, user));
+  return cookies;
 }
 
 async function makeJob(

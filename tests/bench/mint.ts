@@ -1,15 +1,18 @@
 /**
  * Makes valid cookies of different sessions without a server, for lists too long to sign in for.
  *
- *     bun mint.ts 100000 cookies.txt
+ *     bun mint.ts 100000 cookies.txt ES256
  */
 import { createSessions } from "../../session/mod.ts";
 import { memoryStore } from "../../session/stores/memory.ts";
 import { cookiePair, userName } from "./cookies.ts";
 import { readSecret, redirectHome } from "./servers/page.ts";
 
+const [count = "0", path = "", format = "HS256"] = process.argv.slice(2);
 const sessions = createSessions<{ username: string }>({
   secretKey: readSecret(),
+  ...(format === "ES256" && { algorithm: "ES256" }),
+  ...(format === "A256GCM" && { encrypt: true }),
   store: memoryStore(),
   cookie: { secure: false },
 });
@@ -22,7 +25,6 @@ const signIn = sessions.handler((_request, session) => {
   return redirectHome();
 });
 
-const [count = "0", path = ""] = process.argv.slice(2);
 await Bun.write(path, ""); // A writer does not cut off what a longer file held before.
 const writer = Bun.file(path).writer();
 for (let index = 0; index < Number(count); index++) {

@@ -1,5 +1,5 @@
 /** Our server, the same for every store: the files `madeleine-*.ts` each bring one. */
-import { createSessions } from "../../../session/mod.ts";
+import { createSessions, type SessionOptions } from "../../../session/mod.ts";
 import type { Store } from "../../../session/stores/store.ts";
 import {
   announce,
@@ -10,10 +10,14 @@ import {
   redirectHome,
 } from "./page.ts";
 
-export function serveMadeleine(store: Store | null): void {
+export function serveMadeleine(
+  store: Store | null,
+  format: Pick<SessionOptions, "algorithm" | "encrypt"> = {},
+): void {
   const sessions = createSessions<{ username: string }>({
     secretKey: readSecret(),
     store,
+    ...format,
     cookie: { secure: false },
   });
   const server = Bun.serve({
