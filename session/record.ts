@@ -149,7 +149,7 @@ export function find(
   const version = own.at;
   if (isHidden(own) && (version > state.version || !hasData)) {
     return chain(reveal(own.body), (claims) =>
-      find(token, `${id} record ${version} ${claims}`, generation),
+      find(token, `${id} record ${version} ${claims ?? ""}`, generation),
     );
   }
   if (version > state.version) return { ...live, state: readState(state, own), isNewer: true };

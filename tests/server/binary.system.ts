@@ -56,6 +56,19 @@ describe("the binary", () => {
     expect(await program.exited).toBe(0);
   });
 
+  test("signs with ES256, and publishes the key", async () => {
+    using directory = temporaryDirectory();
+    const variables = { PORT: "0", SECRET_KEY: KEY, SESSION_ALGORITHM: "ES256" };
+    await using program = new Program([binary], variables, directory.path);
+    const browser = new Browser(async (request) => fetch(request), await program.origin());
+    await browser.login("admin");
+    expect(await browser.words("/")).toStartWith("Logged in as admin ");
+    const [header = ""] = (browser.cookies.get("session") ?? "").split(".");
+    const published = await (await browser.get("/.well-known/jwks.json")).text();
+    const kid = /"kid":"([^"]+)"/.exec(published)?.[1] ?? "";
+    expect(atob(header)).toBe(`{"alg":"ES256","typ":"session+jwt","kid":"${kid}"}`);
+  });
+
   test("keygen, --version, --help and wrong words are the same as from source", async () => {
     const { code, output } = await run("keygen");
     expect([code, output]).toEqual([0, [expect.stringMatching(/^[\w-]{43}$/)]]);
