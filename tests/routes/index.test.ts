@@ -156,6 +156,7 @@ test("a page leads to the paths of its own application", async () => {
       sessions,
       publicOrigin: undefined,
       isReady: () => true,
+      keySet: () => "",
       note: () => {},
     };
     return sessions.handler((request, session) => GET(request, session, context));
