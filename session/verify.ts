@@ -28,8 +28,9 @@ export type { ReadonlySession } from "./readonly_session.ts";
 export interface VerifierOptions {
   /**
    * The app's public keys: the URL of its JWK set, or the set that `publicKeys()` gave. A URL is fetched
-   * at the first use, and again after ten minutes; an unknown `kid` has it fetched again at most every
-   * 30 s. Use https, unless the network is trusted.
+   * at the first use, and again after ten minutes; an unknown `kid` or a failure has it fetched again at
+   * most every 30 s. While it can't be fetched, the last set is used, for a day. Use https, unless the
+   * network is trusted.
    */
   readonly keys: URL | KeySet;
   /** The app's cookie, as its `createSessions` has it. */
@@ -130,9 +131,9 @@ function checkOptions(options: VerifierOptions): void {
     const state = `there is no such option, only ${[...NAMES].join(", ")}`;
     throw new SessionOptionsError(`Cannot use option ${name}: ${state}`);
   }
-  const isSet = isObject(keys) && "keys" in keys && isListOfObjects(keys.keys);
+  const isSet = isObject(keys) && "keys" in keys && isListOfPublicKeys(keys.keys);
   if (!isSet && !isWebUrl(keys)) {
-    fail("option keys", "the http URL of a JWK set, or a JWK set", keys);
+    fail("option keys", "the http URL of a JWK set, or the set that publicKeys() gave", keys);
   }
   if (onEvent !== undefined && typeof onEvent !== "function") {
     fail("option onEvent", "a function", onEvent);
@@ -144,8 +145,12 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-function isListOfObjects(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isObject);
+function isListOfPublicKeys(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isPublicKey);
+}
+
+function isPublicKey(key: unknown): boolean {
+  return isObject(key) && "kid" in key && typeof key.kid === "string" && !("d" in key);
 }
 
 function isWebUrl(value: unknown): boolean {

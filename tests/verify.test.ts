@@ -15,6 +15,8 @@ import { AUDIENCE } from "./support/tokens.ts";
 
 type Data = { username: string };
 
+const URL_OF_KEYS = new URL("https://app.example/.well-known/jwks.json");
+
 const app = { secretKey: SECRET, algorithm: "ES256", now: () => START } as const;
 const claims = { data: { username: "admin" }, subject: "user-1" };
 
@@ -40,6 +42,7 @@ function watch(
 /** A JWK set at an address, which counts its readers, and can go away and change. */
 class Published implements Disposable {
   keys: readonly PublicKey[];
+  status = 200;
   fetches = 0;
   readonly url: URL;
   #server: Bun.Server<undefined>;
@@ -68,7 +71,7 @@ class Published implements Disposable {
       port,
       fetch: () => {
         this.fetches++;
-        return Response.json({ keys: this.keys });
+        return Response.json({ keys: this.keys }, { status: this.status });
       },
     });
   }
@@ -219,13 +222,31 @@ describe("a verifier with a URL", () => {
     expect(events).toEqual([{ type: "rejected", reason: "unknown-key" }]);
   });
 
-  test("fails where it never had the keys, and tries again", async () => {
+  test("uses what it has for a day at most, so a key that was withdrawn is over then", async () => {
+    setSystemTime(new Date(START));
     using published = new Published(await keyOf(SECRET));
-    await published.goAway();
+    const { verifier } = watch(published.url);
+    const text = await token(claims, app);
+    await verifier.verify(text);
+    published.status = 404;
+    setSystemTime(new Date(START + DAY * 1000 - 1));
+    expect((await verifier.verify(text))?.subject).toBe("user-1");
+    setSystemTime(new Date(START + DAY * 1000));
+    expect(await errorOf(() => verifier.verify(text))).toMatchObject({ code: "ERR_SESSION_KEYS" });
+  });
+
+  test("fails where it never had the keys, and asks for them again after 30 s", async () => {
+    setSystemTime(new Date(START));
+    using published = new Published(await keyOf(SECRET));
+    published.status = 500;
     const { verifier } = watch(published.url);
     const request = requestWith(await token(claims, app));
-    expect(await errorOf(() => verifier.read(request))).toMatchObject({ code: "ERR_SESSION_KEYS" });
-    published.comeBack();
+    const failure = { code: "ERR_SESSION_KEYS" };
+    expect(await errorOf(() => verifier.read(request))).toMatchObject(failure);
+    expect(await errorOf(() => verifier.read(request))).toMatchObject(failure);
+    expect(published.fetches).toBe(1);
+    published.status = 200;
+    setSystemTime(new Date(START + 30_000));
     expect((await verifier.read(request))?.subject).toBe("user-1");
   });
 
@@ -248,10 +269,13 @@ describe("a wrong option throws at once", () => {
     ["a file as keys", { keys: new URL("file:///jwks.json") }],
     ["a list as keys", { keys: [] }],
     ["a key as keys", { keys: { kty: "EC" } }],
-    ["a misspelt option", { keys: { keys: [] }, cookies: {} }],
-    ["a wrong cookie", { keys: { keys: [] }, cookie: { name: "a b" } }],
-    ["a number as its clock", { keys: { keys: [] }, now: 5 }],
-    ["a string as its listener", { keys: { keys: [] }, onEvent: "log" }],
+    ["a set without a key", { keys: { keys: [] } }],
+    ["a key without a kid", { keys: { keys: [{ kty: "EC" }] } }],
+    ["a private key", { keys: { keys: [{ kty: "EC", kid: "AAAAAAAA", d: "AA" }] } }],
+    ["a misspelt option", { keys: URL_OF_KEYS, cookies: {} }],
+    ["a wrong cookie", { keys: URL_OF_KEYS, cookie: { name: "a b" } }],
+    ["a number as its clock", { keys: URL_OF_KEYS, now: 5 }],
+    ["a string as its listener", { keys: URL_OF_KEYS, onEvent: "log" }],
   ])("%s", (_, options) => {
     expect(() => createVerifier(untyped(options))).toThrow(SessionOptionsError);
   });

@@ -27,8 +27,10 @@ type FindKey = (header: { readonly alg: "ES256"; readonly kid: string }) => Prom
 const TIMEOUT = 2000;
 /** An unknown `kid` causes no more than one fetch in this time, and neither does a failed fetch. */
 const COOLDOWN = 30_000;
-/** A set is fetched again when it is as old as this, so a key that was withdrawn is accepted no longer. */
+/** A set is fetched again when it is as old as this. */
 const MAX_AGE = 600_000;
+/** How long a set is used while no other one can be fetched. So long a key lives that was withdrawn. */
+const LONGEST_USE = 24 * 60 * 60 * 1000;
 
 /**
  * Selects the public keys of a set. Selecting rejects with the code `ERR_SESSION_KEYS` if there is no
@@ -72,17 +74,35 @@ function findIn(url: URL): FindKey {
     cooldownDuration: COOLDOWN,
     cacheMaxAge: MAX_AGE,
   });
-  let last: { readonly find: FindKey; readonly until: number } | undefined;
+  /** When the set was last good. */
+  let goodAt = -Infinity;
+  let failed: { readonly at: number; readonly error: unknown } | undefined;
+
+  function findInLast(header: Parameters<FindKey>[0], error: unknown): Promise<CryptoKey> {
+    const last = isWithin(goodAt, LONGEST_USE) ? remote.jwks() : undefined;
+    if (last === undefined) throw error;
+    return localSet(last)(header);
+  }
 
   return async (header) => {
-    if (last !== undefined && Date.now() < last.until) return last.find(header);
+    if (failed !== undefined && isWithin(failed.at, COOLDOWN)) {
+      return findInLast(header, failed.error);
+    }
     try {
-      return await remote(header);
+      const key = await remote(header);
+      goodAt = Date.now();
+      failed = undefined;
+      return key;
     } catch (error) {
-      const known = remote.jwks();
-      if (known === undefined || error instanceof errors.JWKSNoMatchingKey) throw error;
-      last = { find: localSet(known), until: Date.now() + COOLDOWN };
-      return last.find(header);
+      if (error instanceof errors.JWKSNoMatchingKey) throw error;
+      failed = { at: Date.now(), error };
+      return findInLast(header, error);
     }
   };
+}
+
+/** Whether a moment is at most so many milliseconds ago. A clock that went back says no. */
+function isWithin(moment: number, milliseconds: number): boolean {
+  const age = Date.now() - moment;
+  return age >= 0 && age < milliseconds;
 }
