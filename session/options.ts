@@ -55,7 +55,8 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   /**
    * Whether the cookie and the store's records are encrypted, so that nobody can read the data. False by
    * default. Signed tokens stay valid, and are encrypted on their next response. Data is not deflated
-   * then, so large data takes more room. Only with HS256.
+   * then, so it takes more room: a session that does not fit can't be changed, and ends with its cookie.
+   * Only with HS256.
    */
   readonly encrypt?: boolean;
   /** The cookie's name and attributes. */
@@ -250,7 +251,7 @@ function readSecrets<Data extends object>(
     return () => secrets;
   }
   let secrets: ReturnType<typeof checkSecrets> | undefined;
-  return () => secrets ?? chain(secretKey(), (key) => (secrets = check(key)));
+  return () => secrets ?? chain(secretKey(), (key) => (secrets ??= check(key)));
 }
 
 function readStore<Data extends object>({ store, now }: SessionOptions<Data>): Store | null {

@@ -44,7 +44,9 @@ type Keys = ReadonlyMap<string, RingKey>;
  * | A256GCM    | HS256, A256GCM      | HS256, A256GCM         |
  * | ES256      | ES256               | ES256, HS256, A256GCM  |
  *
- * So encryption can be switched on instance by instance, and rolling the key leads to any format.
+ * So encryption can be switched on instance by instance, and a new key on all instances at once leads to
+ * ES256. Nothing leads back from there without a logout. An instance that does not encrypt leaves
+ * encrypted tokens of its own secret as they are until they change.
  */
 export function createRing({ secrets, audience, format = "HS256" }: RingOptions): Ring {
   const encrypts = format === "A256GCM";
@@ -61,7 +63,7 @@ export function createRing({ secrets, audience, format = "HS256" }: RingOptions)
     const { deriveTokenKeys } = await import("./encrypted.ts");
     return ringOf(
       await deriveTokenKeys(format === "ES256" ? all.slice(1) : all, audience),
-      encrypts,
+      format !== "ES256",
     );
   });
 

@@ -244,7 +244,8 @@ describe("which tokens are read", () => {
         other,
         own.includes(other),
       ]);
-      const isCurrentKey = other === format;
+      // An instance that does not encrypt leaves an encrypted token until it changes.
+      const isCurrentKey = other === format || (format === "HS256" && other === "A256GCM");
       if (own.includes(other)) expect(await tokens.verify(text)).toMatchObject({ isCurrentKey });
       const old = await made(other, OTHER_SECRET);
       expect([other, (await outcomeOf(old, tokens)) === "taken"]).toEqual([
