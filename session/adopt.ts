@@ -112,7 +112,9 @@ async function tokenOf(
           subject,
           key: await generationKey(audience, subject),
           generation: undefined,
-          authenticatedAt: times.issuedAt,
+          // The user proved nothing to us, so what asks for a fresh login must ask.
+          authenticatedAt: undefined,
+          methods: undefined,
         };
   const id = credential === undefined ? randomId() : await hashKey("adopted", audience, credential);
   const content = { data: new Map(texts), flashes: [], permanent };

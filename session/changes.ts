@@ -5,7 +5,7 @@ import type { MaybePromise } from "./maybe.ts";
 import type { Settings } from "./options.ts";
 import type { Found } from "./record.ts";
 import type { Source } from "./source.ts";
-import { type Content, type Flash, NOTHING } from "./state.ts";
+import { type Content, type Flash, type Login, NOTHING } from "./state.ts";
 import { decode, encode } from "./token/json.ts";
 
 /** One request's session: what the request came with, and what it has changed so far. */
@@ -51,9 +51,11 @@ export interface Foreign {
 export interface Calls {
   /** The subject of `signIn`. */
   readonly signedIn: string | undefined;
+  /** How the subject authenticated just now: set by `signIn` and `confirm`. */
+  readonly authentication: Pick<Login, "methods"> | undefined;
   /** The subject of `endOthers`. */
   readonly endedOthersOf: string | undefined;
-  /** Whether the session moves to a new id: by `signIn`, `regenerate` or `endOthers`. */
+  /** Whether the session moves to a new id: by `signIn`, `confirm`, `regenerate` or `endOthers`. */
   readonly hasNewId: boolean;
   /** Whether the session that the request came with ends, under its next ids too. */
   readonly isDestroyed: boolean;
@@ -86,6 +88,7 @@ const NO_KEYS: Set<string> = new Set();
 const NO_ATTEMPTS: Draft["attempts"] = new Map();
 const NO_CALLS: Calls = {
   signedIn: undefined,
+  authentication: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,
@@ -167,6 +170,18 @@ export function checkSubject(subject: unknown): asserts subject is string {
   if (!subject.isWellFormed()) {
     throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
   }
+}
+
+/** Throws `SessionValueError` unless the value can be the `amr` claim: a list of strings. */
+export function checkMethods(methods: unknown): asserts methods is readonly string[] | undefined {
+  if (methods === undefined) return;
+  if (Array.isArray(methods) && methods.length > 0 && methods.every(isMethod)) return;
+  const expected = 'must be a list of at least one method, such as ["pwd"] (RFC 8176)';
+  throw new SessionValueError("methods", expected);
+}
+
+function isMethod(item: unknown): boolean {
+  return typeof item === "string" && item !== "" && item.isWellFormed();
 }
 
 /** Sets a key. Throws `SessionValueError` if `encode` can't store the value. */

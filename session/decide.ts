@@ -32,7 +32,7 @@ export interface Sight {
   /** The highest version that an earlier try wrote: its answer may have been lost, and others saw it. */
   readonly triedVersion: number;
   /** The subject that the request signs in, with its generation. */
-  readonly newLogin: Omit<Login, "authenticatedAt"> | undefined;
+  readonly newLogin: Pick<Login, "subject" | "key" | "generation"> | undefined;
   /** The store's key of the subject whose other sessions it ends. */
   readonly othersKey: string | undefined;
   /** The id that a session to be destroyed has moved to. */
@@ -70,7 +70,7 @@ export function decide(sight: Sight, changes: Changes, settings: Settings): Plan
   }
   const { content, isDropped } =
     live !== undefined && calls.keepsRest ? apply(live.state, changes) : begin(changes);
-  const login = loginOf(sight, calls.isDestroyed ? undefined : live?.state.login);
+  const login = loginOf(sight, calls, calls.isDestroyed ? undefined : live?.state.login);
   const isKept = login !== undefined || content.data.size + content.flashes.length > 0;
   const own = foreign === undefined && !calls.isDestroyed ? live : undefined;
   const begins = own === undefined || calls.signedIn !== undefined;
@@ -149,10 +149,14 @@ function markForeign(
 /** Who is signed in after the request, with the generation that the subject then has. */
 function loginOf(
   { now, newLogin, othersKey, newId }: Sight,
+  { authentication }: Calls,
   present: Login | undefined,
 ): Login | undefined {
+  const given = newLogin ?? present;
   const login =
-    newLogin === undefined ? present : { ...newLogin, authenticatedAt: Math.floor(now / 1000) };
+    given === undefined || authentication === undefined
+      ? present
+      : { ...given, authenticatedAt: Math.floor(now / 1000), methods: authentication.methods };
   const isRenewed = login !== undefined && login.key === othersKey;
   return isRenewed ? { ...login, generation: newId } : login;
 }

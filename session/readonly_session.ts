@@ -97,11 +97,29 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
     return touch(this).calls.signedIn ?? this.#given()?.login?.subject;
   }
 
-  /** When the subject signed in: the `auth_time` claim. Undefined if nobody is signed in. */
+  /**
+   * When the subject last proved who they are, by `signIn` or `confirm`: the `auth_time` claim.
+   * Undefined if nobody is signed in, or another system did it (option `adopt`).
+   */
   get authenticatedAt(): Date | undefined {
-    const signsIn = touch(this).calls.signedIn !== undefined;
-    const seconds = signsIn ? this.#times().issuedAt : this.#given()?.login?.authenticatedAt;
+    const { calls, settings } = touch(this);
+    const isNow = calls.authentication !== undefined;
+    const seconds = isNow
+      ? Math.floor(settings.now() / 1000)
+      : this.#given()?.login?.authenticatedAt;
     return seconds === undefined ? undefined : new Date(seconds * 1000);
+  }
+
+  /**
+   * Whether the subject signed in, or was confirmed, less than so many seconds ago. If not, ask for
+   * the password and call `confirm`. False if nobody is signed in, if another system did it, and if
+   * the clock is behind `authenticatedAt`.
+   */
+  isFresh(seconds: number): boolean {
+    const since = this.authenticatedAt;
+    if (since === undefined) return false;
+    const age = touch(this).settings.now() - since.getTime();
+    return age >= 0 && age < seconds * 1000;
   }
 
   /** How many keys there are. */

@@ -3,6 +3,7 @@ import {
   assign,
   type Calls,
   changesOf,
+  checkMethods,
   checkSubject,
   discard,
   type Draft,
@@ -116,14 +117,33 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * ends, so that an id that somebody else knew or planted is useless (session fixation).
    * `lifetime` starts now. A visitor's data is kept; another subject's is cleared.
    *
-   * Throws `SessionValueError` unless `subject` is a string of at least one character.
+   * `methods` says how the user proved who they are, for services that verify the token: the `amr`
+   * claim, such as `["pwd", "otp"]` (RFC 8176). None by default.
+   *
+   * Throws `SessionValueError` unless `subject` is a string of at least one character, and for
+   * methods that are no list of such strings.
    */
-  signIn(subject: string): void {
+  signIn(subject: string, { methods }: { readonly methods?: readonly string[] } = {}): void {
     const draft = change(this, "sign a user in");
     checkSubject(subject);
+    checkMethods(methods);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
-    moveToNewId(draft, { signedIn: subject });
+    moveToNewId(draft, { signedIn: subject, authentication: { methods } });
+  }
+
+  /**
+   * Says that the user has just proved again who they are, for example by the password before a
+   * payment: then `isFresh` is true. The same data gets a new id and the old one ends, so no copy of
+   * the cookie from before is fresh. `endsAt` does not change. `methods` replaces those of the login.
+   *
+   * Throws `SessionError` if nobody is signed in, and `SessionValueError` as `signIn` does.
+   */
+  confirm({ methods }: { readonly methods?: readonly string[] } = {}): void {
+    const draft = change(this, "confirm the user");
+    checkMethods(methods);
+    if (this.subject === undefined) failWithoutSubject("confirm the user");
+    moveToNewId(draft, { authentication: { methods } });
   }
 
   /**
@@ -169,12 +189,17 @@ function moveToNewId(draft: Draft, calls: Partial<Calls> = {}): void {
 export function endOthersOf<Data extends object>(session: Session<Data>): void {
   const { subject } = session;
   const { endedOthersOf = subject } = touch(session).calls;
-  if (subject === undefined || endedOthersOf !== subject) {
-    const state =
-      subject === undefined
-        ? "this one has no subject. Call signIn first"
-        : "this request already ends those of another subject";
-    throw new SessionError("ERR_SESSION_SUBJECT", `Cannot end the other sessions: ${state}`);
+  if (subject === undefined) failWithoutSubject("end the other sessions");
+  if (endedOthersOf !== subject) {
+    fail("end the other sessions", "this request already ends those of another subject");
   }
   moveToNewId(change(session, "end the other sessions"), { endedOthersOf });
+}
+
+function failWithoutSubject(action: string): never {
+  fail(action, "this session has no subject. Call signIn first");
+}
+
+function fail(action: string, state: string): never {
+  throw new SessionError("ERR_SESSION_SUBJECT", `Cannot ${action}: ${state}`);
 }

@@ -41,8 +41,10 @@ export interface Login {
   readonly key: string;
   /** The `gen` claim: the generation at the login; undefined before the first `endAll`. */
   readonly generation: string | undefined;
-  /** The `auth_time` claim, in seconds. */
-  readonly authenticatedAt: number;
+  /** The `auth_time` claim, in seconds; undefined if another system signed the subject in. */
+  readonly authenticatedAt: number | undefined;
+  /** The `amr` claim: how, in the words of RFC 8176; undefined if the app did not say. */
+  readonly methods: readonly string[] | undefined;
 }
 
 /** A message for the next page (Flask's `flash`). */

@@ -53,6 +53,7 @@ function visitorDraft(): Draft {
 
 const NO_CALLS: Calls = {
   signedIn: undefined,
+  authentication: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,

@@ -6,6 +6,7 @@ import type { Login } from "../session/state.ts";
 import { DAY } from "./support/clock.ts";
 import {
   type Act,
+  CONFIRM,
   DESTROY,
   END_OTHERS,
   ended,
@@ -94,6 +95,18 @@ describe("a login", () => {
     ["begins by signIn()", live(), SIGN_IN, { ...LOGIN, authenticatedAt: SIGNED + 100 }],
     ["begins again by signIn()", SIGNED_IN, SIGN_IN, { ...LOGIN, authenticatedAt: SIGNED + 100 }],
     ["has no generation before endAll()", live(), SIGN_IN_BOB, { generation: undefined }],
+    [
+      "is confirmed by confirm()",
+      SIGNED_IN,
+      CONFIRM,
+      { ...LOGIN, authenticatedAt: SIGNED + 100, methods: ["otp"] },
+    ],
+    [
+      "is confirmed with endOthers()",
+      SIGNED_IN,
+      { ...END_OTHERS, ...CONFIRM },
+      { ...LOGIN, authenticatedAt: SIGNED + 100, methods: ["otp"], generation: "new" },
+    ],
     ["stays through a change", SIGNED_IN, SET, LOGIN],
     ["stays through regenerate()", SIGNED_IN, REGENERATE, LOGIN],
     [

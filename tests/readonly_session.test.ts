@@ -11,7 +11,7 @@ import { requestWith } from "./support/requests.ts";
 /** What changes a session, or would commit it. */
 const CHANGES = [
   ..."set delete pop setDefault update clear flash takeFlashes".split(" "),
-  ..."signIn regenerate destroy isModified".split(" "),
+  ..."signIn confirm regenerate destroy isModified".split(" "),
 ];
 
 describe("read()", () => {

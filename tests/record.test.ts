@@ -22,7 +22,13 @@ const OLD = "old-AAAAAAAAAAAAAAAAAA";
 const NEW = "new-AAAAAAAAAAAAAAAAAA";
 
 function loginOf(generation?: string): Login {
-  return { subject: "ann", key: KEY, generation, authenticatedAt: START / 1000 };
+  return {
+    subject: "ann",
+    key: KEY,
+    generation,
+    authenticatedAt: START / 1000,
+    methods: undefined,
+  };
 }
 
 function tokenOf(state: State, hasData = true): VerifiedToken {
@@ -106,7 +112,7 @@ describe("what the store says of a cookie", () => {
   test("a newer record is the session whole: its times, flashes and claims", () => {
     const times = { issuedAt: AT / 1000 + 5, expiresAt: AT / 1000 + 60, endsAt: AT / 1000 + 90 };
     const flashes = [{ category: "message", message: "Hi" }];
-    const change = { ...times, flashes, permanent: true, unknown: { amr: ["pwd"] } };
+    const change = { ...times, flashes, permanent: true, unknown: { acr: "high" } };
     const text = recordOf(AT + 1, { a: "9" }, change);
     const found = find(tokenOf(COOKIE), text, undefined);
     const state = stateOf({ a: "9" }, { version: AT + 1, ...change });

@@ -87,5 +87,5 @@ async function loginOf(
 ): Promise<Login | undefined> {
   if (subject === undefined) return undefined;
   const key = await generationKey(audience, subject);
-  return { subject, key, generation: undefined, authenticatedAt };
+  return { subject, key, generation: undefined, authenticatedAt, methods: undefined };
 }

@@ -29,6 +29,7 @@ export function writeClaims(state: State, audience: string, data: string | undef
     sub: login?.subject,
     gen: login?.generation,
     auth_time: login?.authenticatedAt,
+    amr: login?.methods,
     permanent: permanent || undefined,
     flashes: flashes.length === 0 ? undefined : flashes.map(toPair),
     ...unknown,
@@ -64,11 +65,11 @@ export function readClaims(
   json: Readonly<Record<string, unknown>>,
   generationKey: string,
 ): { readonly state: State; readonly data: unknown } | undefined {
-  const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, ...others } = json;
+  const { aud: _, sid, iat, exp, max, ver, sub, gen, auth_time, amr, ...others } = json;
   const { permanent, flashes, data, ...unknown } = others;
   if (typeof sid !== "string" || !ID.test(sid)) return undefined;
   if (!isTime(iat) || !isTime(exp) || !isTime(max) || !isTime(ver)) return undefined;
-  const login = readLogin(sub, gen, auth_time, generationKey);
+  const login = readLogin({ sub, gen, auth_time, amr }, generationKey);
   const waiting = flashes === undefined ? NOTHING.flashes : readFlashes(flashes);
   if (login === "malformed" || waiting === undefined) return undefined;
   const state: State = {
@@ -87,15 +88,20 @@ export function readClaims(
 }
 
 function readLogin(
-  subject: unknown,
-  generation: unknown,
-  authenticatedAt: unknown,
+  claims: Readonly<Record<"sub" | "gen" | "auth_time" | "amr", unknown>>,
   key: string,
 ): Login | undefined | "malformed" {
+  const { sub: subject, gen: generation, auth_time: authenticatedAt, amr: methods } = claims;
   if (subject === undefined) return undefined;
-  if (typeof subject !== "string" || !isTime(authenticatedAt)) return "malformed";
+  if (typeof subject !== "string") return "malformed";
+  if (authenticatedAt !== undefined && !isTime(authenticatedAt)) return "malformed";
   if (generation !== undefined && typeof generation !== "string") return "malformed";
-  return { subject, key, generation, authenticatedAt };
+  if (methods !== undefined && !isTexts(methods)) return "malformed";
+  return { subject, key, generation, authenticatedAt, methods };
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return isList(value) && value.every((item) => typeof item === "string");
 }
 
 function readFlashes(flashes: unknown): readonly Flash[] | undefined {

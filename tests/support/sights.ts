@@ -24,6 +24,7 @@ export const LOGIN: Login = {
   key: "sub:ann",
   generation: "g1",
   authenticatedAt: SIGNED,
+  methods: ["pwd"],
 };
 export const ANN: Sight["newLogin"] = { subject: "ann", key: "sub:ann", generation: "g1" };
 export const BOB: Sight["newLogin"] = {
@@ -52,6 +53,7 @@ export const TOKEN: VerifiedToken = {
 };
 const NO_CALLS: Calls = {
   signedIn: undefined,
+  authentication: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,
@@ -163,9 +165,16 @@ export const TAKE: Act = { takenFlashes: [HI] };
 export const PERMANENT: Act = { permanent: true };
 export const REGENERATE: Act = { hasNewId: true };
 export const DESTROY: Act = { isDestroyed: true, keepsRest: false };
-export const SIGN_IN: Act = { signedIn: "ann", hasNewId: true, sight: { newLogin: ANN } };
+export const SIGN_IN: Act = {
+  signedIn: "ann",
+  authentication: { methods: ["pwd"] },
+  hasNewId: true,
+  sight: { newLogin: ANN },
+};
+export const CONFIRM: Act = { authentication: { methods: ["otp"] }, hasNewId: true };
 export const SIGN_IN_BOB: Act = {
   signedIn: "bob",
+  authentication: { methods: undefined },
   hasNewId: true,
   keepsRest: false,
   sight: { newLogin: BOB },

@@ -157,7 +157,8 @@ describe("a token that was verified before", () => {
   test("is read at once where it was signed here", async () => {
     const tokens = tokensOf();
     const key = await generationKey(AUDIENCE, "ann");
-    const login = { subject: "ann", key, generation: "g", authenticatedAt: SECONDS };
+    const methods = ["pwd"];
+    const login = { subject: "ann", key, generation: "g", authenticatedAt: SECONDS, methods };
     const flashes = [{ category: "message", message: "Hi" }];
     const state = stateOf({ name: `"ann"`, cart: "[1,2]" }, { login, flashes, permanent: true });
     const token = await signState(tokens, state);
@@ -242,7 +243,8 @@ describe("the key of a subject's generation", () => {
   });
 
   test("is what a token's subject stands for", async () => {
-    const login = { subject: "ann", key: "", generation: undefined, authenticatedAt: SECONDS };
+    const unsaid = { generation: undefined, methods: undefined };
+    const login = { subject: "ann", key: "", authenticatedAt: SECONDS, ...unsaid };
     const token = await signState(tokensOf(), stateOf({}, { login }));
     expect((await read(token)).login?.key).toBe(await generationKey(AUDIENCE, "ann"));
   });

@@ -225,7 +225,7 @@ describe("claims that are not ours are refused, though our key signed them", () 
     ["expired", "C9 an exp that was", { exp: SECONDS - 1 }],
     ["expired", "D7 a max that was", { max: SECONDS }],
     ["early", "C10 an iat to come", { iat: SECONDS + 61 }],
-    ["malformed", "a subject without its time", { sub: "ann" }],
+    ["malformed", "a subject with text as its time", { sub: "ann", auth_time: "1" }],
     ["malformed", "flashes that are no list", { flashes: "Hi" }],
   ])("as %s: %s", async (rejection, _, members) => {
     const text = forge({ header: HEADER, payload: { ...CLAIMS, ...members } });
