@@ -53,6 +53,8 @@ export interface Calls {
   readonly signedIn: string | undefined;
   /** How the subject authenticated just now: set by `signIn` and `confirm`. */
   readonly authentication: Pick<Login, "methods"> | undefined;
+  /** The app's words for the session, from `signIn`. */
+  readonly label: string | undefined;
   /** The subject of `endOthers`. */
   readonly endedOthersOf: string | undefined;
   /** Whether the session moves to a new id: by `signIn`, `confirm`, `regenerate` or `endOthers`. */
@@ -82,6 +84,11 @@ export interface Changes {
 /** The most flashes that wait, so that flashes that no page shows can't fill the cookie. */
 const FLASH_LIMIT = 20;
 
+/** In code points. */
+const LABEL_LIMIT = 60;
+/** Controls, and what changes how the text around it is shown. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
 // Shared by all drafts until something changes: most requests only read.
 const NO_FLASHES: readonly Flash[] = [];
 const NO_KEYS: Set<string> = new Set();
@@ -89,6 +96,7 @@ const NO_ATTEMPTS: Draft["attempts"] = new Map();
 const NO_CALLS: Calls = {
   signedIn: undefined,
   authentication: undefined,
+  label: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,
@@ -182,6 +190,17 @@ export function checkMethods(methods: unknown): asserts methods is readonly stri
 
 function isMethod(item: unknown): boolean {
   return typeof item === "string" && item !== "" && item.isWellFormed();
+}
+
+/** Throws `SessionValueError` unless the value can name a session in the list. */
+export function checkLabel(label: unknown): asserts label is string | undefined {
+  if (label === undefined) return;
+  const isText = typeof label === "string" && label.isWellFormed() && !INVISIBLE.test(label);
+  if (isText && Array.from(label).length <= LABEL_LIMIT) return;
+  const expected =
+    `must be well-formed text of at most ${LABEL_LIMIT} characters, ` +
+    "without control characters and invisible ones";
+  throw new SessionValueError("label", expected);
 }
 
 /** Sets a key. Throws `SessionValueError` if `encode` can't store the value. */

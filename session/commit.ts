@@ -12,13 +12,21 @@ import {
   type Write,
 } from "./decide.ts";
 import { SessionError, SessionStoreError, SessionTooLargeError } from "./errors.ts";
+import type { ListPlan } from "./list_plan.ts";
 import { type MaybePromise, within } from "./maybe.ts";
 import type { Settings } from "./options.ts";
 import { find, findMark, type Found, isEnd, readGeneration, writeRecord } from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { writeClaims } from "./token/claims.ts";
-import { dataClaim, generationKey, randomId, tokenLength, type Tokens } from "./token/token.ts";
+import {
+  dataClaim,
+  generationKey,
+  listKey,
+  randomId,
+  tokenLength,
+  type Tokens,
+} from "./token/token.ts";
 
 /** What the commits of one `createSessions` share. */
 export interface Committer {
@@ -59,16 +67,27 @@ export function commitDraft(
   if (!hasChanges(changes) && foreign === undefined) {
     return isStale ? refresh(committer, draft) : NO_COOKIES;
   }
-  const commit = (): Promise<readonly CommittedCookie[]> => settle(committer, draft, changes);
-  return found?.kind === "live" ? inTurn(committer, found.state.id, commit) : commit();
+  return inTurn(committer, found?.kind === "live" ? found.state.id : undefined, () =>
+    inTurn(committer, listIn(draft), () => settle(committer, draft, changes)),
+  );
 }
 
-/** Makes the commits of one session in one process take turns, because racing ones starve each other. */
+/** What the commits that write one subject's list have in common; undefined without a list. */
+function listIn({ settings, calls, found }: Draft): string | undefined {
+  const subject = calls.signedIn ?? found?.token.state.login?.subject;
+  return settings.list && subject !== undefined ? `list of ${subject}` : undefined;
+}
+
+/**
+ * Makes the commits of one session in one process take turns, and those that write one list, because
+ * racing ones starve each other. Without an id there is no turn to wait for.
+ */
 function inTurn<T>(
   { turns, settings }: Committer,
-  id: string,
+  id: string | undefined,
   commit: () => Promise<T>,
 ): Promise<T> {
+  if (id === undefined) return commit();
   const before = turns.get(id);
   const turn =
     before === undefined ? commit() : within(before, settings.storeTimeout, busyError).then(commit);
@@ -80,7 +99,7 @@ function inTurn<T>(
 }
 
 function busyError(): SessionStoreError {
-  return new SessionStoreError("other requests of the session kept changing it");
+  return new SessionStoreError("other requests kept changing the session, or its subject's list");
 }
 
 /** Tries until no other request comes between, or the time is over. */
@@ -111,8 +130,7 @@ async function settle(
 async function refresh(committer: Committer, draft: Draft): Promise<readonly CommittedCookie[]> {
   const { settings } = committer;
   try {
-    const cookies = await attempt(committer, draft, (sight) => decideRefresh(sight, settings));
-    return cookies ?? NO_COOKIES;
+    return await inTurn(committer, listIn(draft), () => tryRefresh(committer, draft));
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
     if (error instanceof SessionStoreError) settings.onEvent({ type: "unavailable", error });
@@ -126,14 +144,38 @@ async function attempt(
   draft: Draft,
   planFor: (sight: Sight) => Plan,
 ): Promise<readonly CommittedCookie[] | undefined> {
-  const sight = await look(committer, draft);
-  const plan = planFor(sight);
+  const looked = await look(committer, draft);
+  const { plan, sight } = await listed(committer, draft, planFor(looked), looked);
   // A cookie that is too large must change nothing, so it is signed before anything is written.
   const state = typeof plan.cookie === "object" ? plan.cookie : undefined;
   const signed = state && (await sign(committer, draft, state));
   if (!(await putAll(committer, draft, sight, plan.writes, signed?.state))) return undefined;
   report(committer, sight, plan, signed);
   return cookiesOf(committer, sight, plan, signed);
+}
+
+/** Gives way to another request, but not to one that only wrote the same list. */
+async function tryRefresh(committer: Committer, draft: Draft): Promise<readonly CommittedCookie[]> {
+  const { settings } = committer;
+  const deadline = performance.now() + settings.storeTimeout;
+  let cookies: readonly CommittedCookie[] | undefined;
+  do {
+    cookies = await attempt(committer, draft, (sight) => decideRefresh(sight, settings));
+  } while (cookies === undefined && settings.list && performance.now() < deadline);
+  if (cookies === undefined && settings.list) throw busyError();
+  return cookies ?? NO_COOKIES;
+}
+
+/** With the option `list`: the plan with its writes into the lists. */
+async function listed(
+  { settings, store }: Committer,
+  { calls }: Draft,
+  plan: Plan,
+  sight: Sight,
+): Promise<ListPlan> {
+  if (!settings.list) return { plan, sight };
+  const { withList } = await import("./list_plan.ts");
+  return withList(plan, sight, calls, store);
 }
 
 /** Looks at everything that the decision depends on, usually in one call of the store. */
@@ -146,7 +188,8 @@ async function look({ settings, store, tokens }: Committer, draft: Draft): Promi
   const othersKey = endedOthersOf === undefined ? undefined : await keyOf(endedOthersOf);
   const { id, login } = draft.found?.token.state ?? {};
   const retriedId = draft.attempts.size > 0 ? newId : undefined;
-  const texts = await getAll(store, [id, login?.key, retriedId, key, othersKey]);
+  const lists = settings.list ? [login?.key, key].map((key) => key && listKey(key)) : [];
+  const texts = await getAll(store, [id, login?.key, retriedId, key, othersKey, ...lists]);
   const found = await findAgain({ store, tokens }, draft, texts, now);
   const newText = texts.get(newId);
   const wasLive = draft.found?.kind === "live";
@@ -244,12 +287,14 @@ async function putAll(
     const text = isText ? next : await writeRecord(signed ?? next, audience, tokens.hide);
     texts.push({ key, text, ttl });
   }
+  const present = new Map(looked.texts);
   for (const { key, text, ttl } of texts) {
-    const previous = looked.texts.get(key);
+    const previous = present.get(key);
     // Noted first, because the answer may be lost after the store took the text.
     draft.attempts = new Map(draft.attempts).set(text, original(draft, previous));
     if (signed !== undefined) draft.triedVersion = signed.version;
     if (!(await store.replace(key, previous, text, ttl))) return false;
+    present.set(key, text);
   }
   return true;
 }

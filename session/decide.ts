@@ -9,7 +9,7 @@ import { beginTimes, type Login, NO_CLAIMS, renewTimes, type State, type Times }
  */
 const OVERLAP = 60;
 /** Seconds that a record outlives the token beside it: twice the clocks' difference, and a minute. */
-const MARGIN = 120;
+export const MARGIN = 120;
 /** Seconds that a generation is kept, and the mark of an id whose times are unknown. */
 export const RETENTION: number = 401 * 24 * 60 * 60;
 
@@ -183,7 +183,7 @@ function nextTimes(found: Found, now: number): Times {
 }
 
 /** The whole seconds that a record or mark must outlive tokens with these times. */
-function ttlOf({ expiresAt }: Times, now: number): number {
+export function ttlOf({ expiresAt }: Pick<Times, "expiresAt">, now: number): number {
   return Math.max(1, Math.ceil(expiresAt + MARGIN - now / 1000));
 }
 

@@ -14,6 +14,7 @@ export {
   SessionTooLargeError,
   SessionValueError,
 } from "./errors.ts";
+export type { SessionInfo } from "./list_calls.ts";
 export type { MaybePromise } from "./maybe.ts";
 export type { SessionEvent } from "./events.ts";
 export type { Adoptable, SessionOptions } from "./options.ts";

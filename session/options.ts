@@ -91,6 +91,12 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
    */
   readonly dataIn?: "cookie" | "store";
   /**
+   * Keeps a list of each subject's sessions, for `list` and `end`. False by default; true needs a
+   * store. Give every instance the same. A session from before is in the list once its cookie is
+   * signed again. A subject then has at most 100 sessions: the next login ends the oldest.
+   */
+  readonly list?: boolean;
+  /**
    * Which pages may send requests that change something, for the check in `handler`. By default only
    * our own; `false` leaves the check to the application.
    */
@@ -119,6 +125,7 @@ export interface Settings extends Readonly<
       | "store"
       | "storeTimeout"
       | "dataIn"
+      | "list"
       | "origin"
       | "onEvent"
       | "now"
@@ -152,6 +159,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof SessionOptions>([
   "store",
   "storeTimeout",
   "dataIn",
+  "list",
   "origin",
   "adopt",
   "onEvent",
@@ -183,7 +191,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
   checkFunction("onEvent", onEvent);
   if (adopt !== undefined) checkFunction("adopt", adopt);
   const store = readStore(options);
-  const { dataIn = "cookie", origin = {} } = options;
+  const { dataIn = "cookie", list = false, origin = {} } = options;
   if (origin !== false) {
     if (!isObject(origin)) fail("origin", `must be an object or false, got ${describe(origin)}`);
     validateOrigins(origin);
@@ -192,6 +200,8 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     fail("dataIn", `must be "cookie" or "store", got ${spell(dataIn)}`);
   }
   if (store === null && dataIn === "store") fail("dataIn", `"store" needs a store, got null`);
+  if (typeof list !== "boolean") fail("list", `must be a boolean, got ${spell(list)}`);
+  if (store === null && list) fail("list", "true needs a store, got null");
   const cookie = createCookie(options.cookie);
   return Object.freeze({
     secrets,
@@ -202,6 +212,7 @@ export function checkOptions<Data extends object>(options: SessionOptions<Data>)
     store,
     storeTimeout,
     dataIn,
+    list,
     origin,
     onEvent,
     now,

@@ -4,6 +4,7 @@ import {
   beginTimes,
   type Flash,
   type KeyOf,
+  refOf,
   type State,
   type Times,
   type ValueOf,
@@ -55,7 +56,7 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
 
   /** The first 12 characters of the id, for logs and lists. */
   get ref(): string {
-    return this.id.slice(0, 12);
+    return refOf(this.id);
   }
 
   /** Whether the request came without a valid session. */

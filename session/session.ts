@@ -3,6 +3,7 @@ import {
   assign,
   type Calls,
   changesOf,
+  checkLabel,
   checkMethods,
   checkSubject,
   discard,
@@ -120,16 +121,24 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
    * `methods` says how the user proved who they are, for services that verify the token: the `amr`
    * claim, such as `["pwd", "otp"]` (RFC 8176). None by default.
    *
+   * `label` names the session in `sessions.list`, such as `"Firefox on Linux"`: at most 60 code
+   * points, without control and format characters. It is not in the cookie, and without the option
+   * `list` it is not kept.
+   *
    * Throws `SessionValueError` unless `subject` is a string of at least one character, and for
-   * methods that are no list of such strings.
+   * methods or a label that are not as above.
    */
-  signIn(subject: string, { methods }: { readonly methods?: readonly string[] } = {}): void {
+  signIn(
+    subject: string,
+    { methods, label }: { readonly methods?: readonly string[]; readonly label?: string } = {},
+  ): void {
     const draft = change(this, "sign a user in");
     checkSubject(subject);
     checkMethods(methods);
+    checkLabel(label);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
-    moveToNewId(draft, { signedIn: subject, authentication: { methods } });
+    moveToNewId(draft, { signedIn: subject, authentication: { methods }, label });
   }
 
   /**

@@ -5,6 +5,7 @@ import { RETENTION } from "./decide.ts";
 import type { CommittedCookie } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
+import type { SessionInfo } from "./list_calls.ts";
 import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
 import { createInsecureWarning } from "./insecure.ts";
 import { createOpener } from "./open.ts";
@@ -23,7 +24,7 @@ import {
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import type { PublicKey } from "./token/es256.ts";
-import { createTokens, generationKey, randomId } from "./token/token.ts";
+import { createTokens, generationKey, listKey, randomId } from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<
@@ -86,6 +87,17 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    * `SessionOptionsError` without a store.
    */
   endAll(subject: string): Promise<void>;
+  /**
+   * The subject's live sessions, newest first: with the option `list`. At most 100. A session that
+   * began before the option was set is there once its cookie was signed again. Rejects as `endAll`
+   * does, and with `SessionOptionsError` without the option.
+   */
+  list(subject: string): Promise<readonly SessionInfo[]>;
+  /**
+   * Ends one session of the subject, by the `ref` that `list` gives, everywhere at once. False if it is
+   * not one of this subject's, or over already. Rejects as `list` does.
+   */
+  end(subject: string, ref: string): Promise<boolean>;
   /**
    * Ends every other session of this session's subject, for example after a password change. This
    * session keeps its data and gets a new id. Takes effect when this session is committed. Throws
@@ -255,17 +267,38 @@ export function createSessions<
     checkSubject(subject);
     if (settings.store === null) failWithoutStore("all sessions of a subject");
     const key = await generationKey(cookie.audience, subject);
-    const next = writeGeneration(key, randomId(), Math.floor(settings.now()));
+    const generation = randomId();
+    const next = writeGeneration(key, generation, Math.floor(settings.now()));
+    const keys = settings.list ? [key, listKey(key)] : [key];
     const deadline = performance.now() + storeTimeout;
     try {
       do {
-        const [previous] = await store.get([key]);
-        if (await store.replace(key, previous, next, RETENTION)) return;
+        const [previous, listText] = await store.get(keys);
+        if (!(await store.replace(key, previous, next, RETENTION))) continue;
+        if (listText !== undefined) {
+          const { clearList } = await import("./list_calls.ts");
+          await clearList(committer, listKey(key), listText, generation);
+        }
+        return;
       } while (performance.now() < deadline);
     } catch (error) {
       tell(error);
     }
     tell(new SessionStoreError("other requests kept ending the subject's sessions"));
+  }
+
+  async function list(subject: string): Promise<readonly SessionInfo[]> {
+    checkSubject(subject);
+    if (!settings.list) failWithoutList("list the sessions of a subject");
+    const { listSessions } = await import("./list_calls.ts");
+    return listSessions(committer, subject).catch(tell);
+  }
+
+  async function end(subject: string, ref: string): Promise<boolean> {
+    checkSubject(subject);
+    if (!settings.list) failWithoutList("end one session of a subject");
+    const { endSession } = await import("./list_calls.ts");
+    return endSession(committer, subject, ref).catch(tell);
   }
 
   function endOthers(session: Session<Data>): void {
@@ -277,13 +310,28 @@ export function createSessions<
     return (await import("./token/es256.ts")).publicKeysOf(settings);
   }
 
-  const sessions = { handler, open, read, commit, commitCookie, endAll, endOthers, publicKeys };
+  const sessions = {
+    handler,
+    open,
+    read,
+    commit,
+    commitCookie,
+    list,
+    end,
+    endAll,
+    endOthers,
+    publicKeys,
+  };
   originChecks.set(sessions, isRefused);
   return Object.freeze(sessions);
 }
 
 function failWithoutStore(what: string): never {
   throw new SessionOptionsError(`Cannot end ${what}: there is no store. Give createSessions one`);
+}
+
+function failWithoutList(action: string): never {
+  throw new SessionOptionsError(`Cannot ${action}: there is no list. Set the option list`);
 }
 
 function hasLines(response: Response, lines: readonly string[]): boolean {

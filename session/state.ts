@@ -53,6 +53,11 @@ export interface Flash {
   readonly message: string;
 }
 
+/** The first 12 characters of an id, for logs and lists: 72 bits tell sessions apart. */
+export function refOf(id: string): string {
+  return id.slice(0, 12);
+}
+
 /** The content of an empty session. */
 export const NOTHING: Content = { data: new Map(), flashes: [], permanent: false };
 

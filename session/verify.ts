@@ -120,6 +120,7 @@ const NOTHING_TO_COMMIT = {
   store: null,
   storeTimeout: 1,
   dataIn: "cookie",
+  list: false,
   origin: false,
 } as const;
 

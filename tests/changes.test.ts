@@ -54,6 +54,7 @@ function visitorDraft(): Draft {
 const NO_CALLS: Calls = {
   signedIn: undefined,
   authentication: undefined,
+  label: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,

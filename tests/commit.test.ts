@@ -357,7 +357,7 @@ describe("commits of one session in one process take turns", () => {
     const turns = new Map<string, Promise<unknown>>([[ID, new Promise(() => {})]]);
     const error = await errorOf(() => commitKey("a", turns, { storeTimeout: 1 }));
     expect(error).toBeInstanceOf(SessionStoreError);
-    expect(String(error)).toContain("other requests of the session kept changing it");
+    expect(String(error)).toContain("other requests kept changing the session");
     expect(await commitKey("b", turns)).toBeString();
   });
 });

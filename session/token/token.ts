@@ -47,6 +47,11 @@ export function generationKey(audience: string, subject: string): Promise<string
   return hashKey("sub", audience, subject);
 }
 
+/** The store's key of the list of a subject's sessions, from that of its generation. */
+export function listKey(generationKey: string): string {
+  return generationKey.replace("sub:", "list:");
+}
+
 /**
  * A key of the store for a name: a hash, because the name may be personal, secret or long. It depends
  * on the audience, so that apps that share a store do not share keys.

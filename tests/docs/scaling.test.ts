@@ -24,6 +24,8 @@ interface World {
 }
 
 interface Operation {
+  /** Whether it has the option `list`. */
+  readonly list?: boolean;
   /** What the browser does before. */
   readonly before?: (world: World) => Promise<void> | void;
   readonly run: (world: World) => Promise<void>;
@@ -61,10 +63,85 @@ const operations: Readonly<Record<string, Operation>> = {
       await visit();
     },
   },
+  "reading a session, listed": {
+    list: true,
+    before: signIn,
+    run: ({ visit }) => visit((session) => session.get("a")),
+  },
+  "a login, listed": { list: true, run: signIn },
+  "the 101st login": {
+    list: true,
+    async before(world) {
+      for (let count = 0; count < 100; count++) await signInAnew(world);
+    },
+    run: signInAnew,
+  },
+  "a change of a signed-in session": { list: true, before: signIn, run: begin },
+  "signing a listed session again": {
+    list: true,
+    before: signIn,
+    async run({ clock, visit }) {
+      clock.advance(4 * DAY);
+      await visit();
+    },
+  },
+  "`regenerate` or `confirm`, listed": {
+    list: true,
+    before: signIn,
+    run: ({ visit }) => visit((session) => session.confirm()),
+  },
+  "`destroy`, listed": {
+    list: true,
+    before: signIn,
+    run: ({ visit }) => visit((session) => session.destroy()),
+  },
+  "`endOthers`, listed": {
+    list: true,
+    before: signIn,
+    run: ({ sessions, visit }) => visit((session) => sessions.endOthers(session)),
+  },
+  "`endAll`, listed": {
+    list: true,
+    before: signIn,
+    run: ({ sessions }) => sessions.endAll("user-1"),
+  },
+  "`list`": {
+    list: true,
+    before: signIn,
+    async run({ sessions }) {
+      await sessions.list("user-1");
+    },
+  },
+  "`end`": {
+    list: true,
+    before: signInAsTestRef,
+    async run({ sessions }) {
+      await sessions.end("user-1", ref);
+    },
+  },
 };
 
+let ref = "";
+
+/** Signs in, and keeps what the list calls that session. */
+async function signInAsTestRef({ visit }: World): Promise<void> {
+  await visit((session) => {
+    session.signIn("user-1");
+    ({ ref } = session);
+  });
+}
+
+/** Another browser's login. */
+async function signInAnew(world: World): Promise<void> {
+  world.setCookie("");
+  await signIn(world);
+}
+
 /** What the operation asks of the store. */
-async function callsOf({ before, run }: Operation, dataIn: "cookie" | "store"): Promise<string> {
+async function callsOf(
+  { before, run, list = false }: Operation,
+  dataIn: "cookie" | "store",
+): Promise<string> {
   const clock = createClock();
   const store = memoryStore({ now: clock.now });
   const calls = { get: 0, replace: 0 };
@@ -78,7 +155,13 @@ async function callsOf({ before, run }: Operation, dataIn: "cookie" | "store"): 
       return store.replace(...change);
     },
   };
-  const sessions = createSessions({ secretKey: SECRET, store: counted, dataIn, now: clock.now });
+  const sessions = createSessions({
+    secretKey: SECRET,
+    store: counted,
+    dataIn,
+    list,
+    now: clock.now,
+  });
   let cookie: string | undefined;
   const world: World = {
     sessions,

@@ -44,7 +44,11 @@ const KINDS: readonly (Place & { readonly dataIn: "cookie" | "store" })[] = PLAC
 );
 
 /** The tests of a promise, over every store with the data in either place. */
-export function describeEverywhere(promise: string, tests: (site: Site) => void): void {
+export function describeEverywhere(
+  promise: string,
+  tests: (site: Site) => void,
+  options: Pick<SessionOptions, "list"> = {},
+): void {
   setDefaultTimeout(TIME_LIMIT); // It holds for the test file that calls it.
   describe.each(KINDS)(`${promise}: $name, data in the $dataIn`, ({ isRunning, open, dataIn }) => {
     if (!isRunning) return;
@@ -57,7 +61,7 @@ export function describeEverywhere(promise: string, tests: (site: Site) => void)
       deadlines = stopDeadlines();
     });
     beforeEach(() => {
-      [first, second] = createSite(harness, dataIn);
+      [first, second] = createSite(harness, { dataIn, ...options });
     });
     afterAll(async () => {
       deadlines[Symbol.dispose]();
@@ -79,10 +83,10 @@ export function describeEverywhere(promise: string, tests: (site: Site) => void)
 
 function createSite(
   { store, other }: Harness,
-  dataIn: NonNullable<SessionOptions["dataIn"]>,
+  options: Pick<SessionOptions, "dataIn" | "list">,
 ): [first: App, second: App] {
-  const first = createApp({ store, dataIn });
-  return [first, createApp({ store: other, dataIn, now: first.now })];
+  const first = createApp({ store, ...options });
+  return [first, createApp({ store: other, now: first.now, ...options })];
 }
 
 /** Stops the clocks of every deadline: how fast the machine is has no say in what a test finds. */

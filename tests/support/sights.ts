@@ -54,6 +54,7 @@ export const TOKEN: VerifiedToken = {
 const NO_CALLS: Calls = {
   signedIn: undefined,
   authentication: undefined,
+  label: undefined,
   endedOthersOf: undefined,
   hasNewId: false,
   isDestroyed: false,

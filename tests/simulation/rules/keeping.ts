@@ -6,8 +6,8 @@ export const KEEPING: readonly Mutation[] = [
     rule: "endAll(): a new generation",
     how: "nothing",
     file: "sessions.ts",
-    find: "if (await store.replace(key, previous, next, RETENTION)) return;",
-    replace: "if (previous !== next) return;",
+    find: "if (!(await store.replace(key, previous, next, RETENTION))) continue;",
+    replace: "if (previous === next) continue;",
     shows: ["missedEnd"],
   },
   {
