@@ -201,6 +201,7 @@ async function look({ settings, store, tokens }: Committer, draft: Draft): Promi
     wasLive,
     foreign: draft.foreign,
     newId,
+    newGeneration: randomId(),
     isNewIdEnded: newText !== undefined && !draft.attempts.has(newText),
     triedVersion: draft.triedVersion,
     newLogin:

@@ -25,8 +25,10 @@ export interface Sight {
   readonly wasLive: boolean;
   /** Set if it is another system's session. */
   readonly foreign: Foreign | undefined;
-  /** The id for a session that begins or moves, and the generation for `endOthers`. */
+  /** The id for a session that begins or moves. */
   readonly newId: string;
+  /** The generation for `endOthers`: another one at each look, since one that was replaced is over. */
+  readonly newGeneration: string;
   /** Whether another request has ended that id since. */
   readonly isNewIdEnded: boolean;
   /** The highest version that an earlier try wrote: its answer may have been lost, and others saw it. */
@@ -148,7 +150,7 @@ function markForeign(
 
 /** Who is signed in after the request, with the generation that the subject then has. */
 function loginOf(
-  { now, newLogin, othersKey, newId }: Sight,
+  { now, newLogin, othersKey, newGeneration }: Sight,
   { authentication }: Calls,
   present: Login | undefined,
 ): Login | undefined {
@@ -158,13 +160,13 @@ function loginOf(
       ? present
       : { ...given, authenticatedAt: Math.floor(now / 1000), methods: authentication.methods };
   const isRenewed = login !== undefined && login.key === othersKey;
-  return isRenewed ? { ...login, generation: newId } : login;
+  return isRenewed ? { ...login, generation: newGeneration } : login;
 }
 
 /** The write that replaces the subject's generation, if this request ends other sessions. */
-function endOthers({ othersKey: key, newId, now }: Sight): readonly Write[] {
+function endOthers({ othersKey: key, newGeneration, now }: Sight): readonly Write[] {
   if (key === undefined) return [];
-  return [{ key, next: writeGeneration(key, newId, now), ttl: RETENTION }];
+  return [{ key, next: writeGeneration(key, newGeneration, now), ttl: RETENTION }];
 }
 
 function recordOf(state: State, now: number): Write {

@@ -80,18 +80,17 @@ export async function endSession(place: Place, subject: string, ref: string): Pr
 }
 
 /**
- * Takes out of a list what `endAll` has ended: all that was in it before the new generation. Others
- * may have signed in since.
+ * Takes the sessions of generations that `endAll` replaced out of the list. Those of any other stay:
+ * it may be a newer one, even one that is not in the store yet.
  */
 export async function clearList(
   place: Place,
-  name: string,
-  before: string,
-  generation: string,
+  key: string,
+  replaced: readonly (string | undefined)[],
 ): Promise<void> {
-  const ended = new Set(readList(name, before).map(({ id }) => id));
-  await changeList(place, name, (sessions) =>
-    sessions.filter((session) => session.generation === generation || !ended.has(session.id)),
+  const ended = new Set(replaced.map((text) => readGeneration(key, text)));
+  await changeList(place, listKey(key), (sessions) =>
+    sessions.filter(({ generation }) => !ended.has(generation)),
   );
 }
 

@@ -34,7 +34,7 @@ export async function withList(
     const before = present(readList(name, texts.get(name)), sight.now);
     const own = signed?.login?.key === key ? signed : undefined;
     const withOwn = own === undefined ? before : put(before, listedOf(own, before, sight, calls));
-    const kept = withOwn.filter((session) => !isOver(session, key, plan, sight, calls));
+    const kept = withOwn.filter((session) => !isOver(session.id, key, plan, sight, calls));
     const excess = excessOf(kept, own?.id);
     // The oldest have to end before they leave the list.
     first.push(...(await marksOf(excess, sight, store, texts)));
@@ -76,7 +76,7 @@ function listedOf(
 
 /** Whether the plan ends the session, or an earlier try listed it and then another request won. */
 function isOver(
-  { id, generation }: Listed,
+  id: string,
   key: string,
   { writes, cookie }: Plan,
   { found, newId, othersKey }: Sight,
@@ -87,8 +87,8 @@ function isOver(
     return true;
   }
   if (isDestroyed && found?.token.state.id === id) return true;
-  const endsOthers = key === othersKey && writes.some((write) => write.key === key);
-  return endsOthers && generation !== newId;
+  // With a new generation all that was in the list before is over.
+  return key === othersKey && writes.some((write) => write.key === key);
 }
 
 /** The writes that end these sessions. Adds what it looks at to `texts`. */

@@ -24,7 +24,7 @@ import {
 import type { Storable } from "./state.ts";
 import { guarded, NO_STORE } from "./stores/guarded.ts";
 import type { PublicKey } from "./token/es256.ts";
-import { createTokens, generationKey, listKey, randomId } from "./token/token.ts";
+import { createTokens, generationKey, randomId } from "./token/token.ts";
 
 /** A fetch handler that gets the request's session beside the request. */
 export type SessionHandler<
@@ -95,7 +95,7 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
   list(subject: string): Promise<readonly SessionInfo[]>;
   /**
    * Ends one session of the subject, by the `ref` that `list` gives, everywhere at once. False if it is
-   * not one of this subject's, or over already. Rejects as `list` does.
+   * not one of this subject's, or over already; a session that got a new id has a new `ref`. Rejects as `list` does.
    */
   end(subject: string, ref: string): Promise<boolean>;
   /**
@@ -267,17 +267,18 @@ export function createSessions<
     checkSubject(subject);
     if (settings.store === null) failWithoutStore("all sessions of a subject");
     const key = await generationKey(cookie.audience, subject);
-    const generation = randomId();
-    const next = writeGeneration(key, generation, Math.floor(settings.now()));
-    const keys = settings.list ? [key, listKey(key)] : [key];
+    const replaced: (string | undefined)[] = [];
     const deadline = performance.now() + storeTimeout;
     try {
       do {
-        const [previous, listText] = await store.get(keys);
+        const [previous] = await store.get([key]);
+        // Another one in each try: one that was replaced must not come back.
+        const next = writeGeneration(key, randomId(), Math.floor(settings.now()));
+        replaced.push(previous);
         if (!(await store.replace(key, previous, next, RETENTION))) continue;
-        if (listText !== undefined) {
+        if (settings.list) {
           const { clearList } = await import("./list_calls.ts");
-          await clearList(committer, listKey(key), listText, generation);
+          await clearList(committer, key, replaced);
         }
         return;
       } while (performance.now() < deadline);

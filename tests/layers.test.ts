@@ -107,6 +107,14 @@ describe("inside session/", () => {
     expect(guestsIn("session/**", handle, ["session/stores/postgres.ts"])).toEqual([]);
   });
 
+  test("what keeps the list of a user's sessions is loaded when it is used", async () => {
+    const others = files.filter((file) => /^session\/(?!list)/.test(file));
+    const sources = await Promise.all(others.map((file) => Bun.file(root + file).text()));
+    const loaded = /^(?:import|export) (?!type )[^;]*"\.\/list\w*\.ts";$/gm;
+    expect(sources.flatMap((source) => source.match(loaded) ?? [])).toEqual([]);
+    expect(sources.join("").match(/await import\("\.\/list_\w+\.ts"\)/g)).toHaveLength(4);
+  });
+
   test("jose is in token/ alone", () => {
     expect(guestsIn("session/**", ["jose", "jose/**"], ["session/token/*"])).toEqual([]);
   });

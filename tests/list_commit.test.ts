@@ -1,208 +1,97 @@
 import { describe, expect, test } from "bun:test";
-import { memoryStore, type Session } from "../session/mod.ts";
+import { readList } from "../session/list.ts";
+import { createSessions, memoryStore, type Session, type Store } from "../session/mod.ts";
 import { type App, Browser, createApp } from "./support/app.ts";
 import { DAY } from "./support/clock.ts";
 import { errorOf } from "./support/errors.ts";
-import { type Fault, type Faulty, faulty } from "./support/faulty_store.ts";
-import { claimsOf } from "./support/jws.ts";
+import { type Fault, faulty, interrupted } from "./support/faulty_store.ts";
+import { refOf, refsOf } from "./support/lists.ts";
 import { cookieOf, requestWith } from "./support/requests.ts";
+import { SECRET } from "./support/secrets.ts";
 
-interface World {
-  readonly app: App;
-  readonly store: Faulty;
-  /** A browser of ann, another one of hers, and one of bob. */
-  readonly ann: Browser;
-  readonly other: Browser;
-  readonly bob: Browser;
-}
-
-async function createWorld(dataIn: "cookie" | "store"): Promise<World> {
-  const store = faulty();
-  const app = createApp({ store, dataIn, list: true, storeTimeout: 10_000 });
-  const signIn = async (subject: string): Promise<Browser> => {
+describe("between the writes", () => {
+  test("of a new id the list has the session under one of its ids", async () => {
+    const counts: number[] = [];
+    const store = interrupted(async () => counts.push((await refsOf(app, "ann")).length));
+    const app = createApp({ store, dataIn: "store", list: true });
     const browser = new Browser();
-    await app.visit(browser, (session) => session.signIn(subject));
-    return browser;
+    await app.visit(browser, (session) => session.signIn("ann"));
+    counts.length = 0;
+    await app.visit(browser, (session) => session.regenerate());
+    expect(counts.length).toBe(4);
+    expect(counts.every((count) => count >= 1)).toBe(true);
+  });
+
+  test("of a new id its session ends: the new id leaves the list as well", async () => {
+    let logout: Session | undefined;
+    const store = interrupted(async () => {
+      const session = logout;
+      logout = undefined;
+      if (session !== undefined) await another.sessions.commit(session, new Response());
+    });
+    const [app, another] = [createApp({ store, list: true }), createApp({ store, list: true })];
+    const browser = new Browser();
+    await app.visit(browser, (session) => session.signIn("ann"));
+    logout = await another.sessions.open(requestWith(browser.cookie));
+    logout.destroy();
+    await app.visit(browser, (session) => session.regenerate());
+    const [key = ""] = await keysOf(another);
+    expect(await store.get([key])).toEqual([`${key} list {}`]);
+  });
+
+  test("of endAll(), whose first answer was wrong, somebody signs in: that ends as well", async () => {
+    const browser = new Browser();
+    const store = interrupted(async (write) => {
+      if (write === 1) await another.visit(browser, (session) => session.signIn("ann"));
+      return write !== 1;
+    });
+    const [app, another] = [createApp({ store, list: true }), createApp({ store, list: true })];
+    await app.visit(new Browser(), (session) => session.signIn("ann"));
+    await app.sessions.endAll("ann");
+    expect((await app.sessions.open(requestWith(browser.cookie))).subject).toBeUndefined();
+    const [key = ""] = await keysOf(another);
+    expect(await store.get([key])).toEqual([`${key} list {}`]);
+  });
+});
+
+/** The key of ann's list. */
+async function keysOf({ sessions }: App): Promise<string[]> {
+  const keys: string[] = [];
+  const store: Store = {
+    get: (asked) => (keys.push(...asked), asked.map(() => undefined)),
+    replace: () => true,
   };
-  const world = { app, store, ann: await signIn("ann"), other: await signIn("ann") };
-  return { ...world, bob: await signIn("bob") };
+  await createSessions({ secretKey: SECRET, list: true, store }).list("ann");
+  expect(await sessions.list("ann")).toBeArray();
+  return keys;
 }
 
-function refOf(cookie: string): string {
-  return String(claimsOf(cookie)["sid"]).slice(0, 12);
-}
-
-async function refsOf({ sessions }: App, subject: string): Promise<string[]> {
-  return (await sessions.list(subject)).map(({ ref }) => ref).toSorted();
-}
-
-/** The refs of the subject's sessions that open by a cookie that was ever sent. */
-async function liveOf({ app, ann, other, bob }: World, subject: string): Promise<string[]> {
-  const refs = new Set<string>();
-  for (const cookie of [ann, other, bob].flatMap(({ copies }) => copies)) {
-    const session = await app.sessions.open(requestWith(cookie));
-    if (session.subject === subject) refs.add(session.ref);
-  }
-  return [...refs].toSorted();
-}
-
-async function expectAllListed(world: World): Promise<void> {
-  for (const subject of ["ann", "bob"]) {
-    const refs = await refsOf(world.app, subject);
-    expect(
-      await liveOf(world, subject).then((live) => live.filter((ref) => !refs.includes(ref))),
-    ).toEqual([]);
-  }
-}
-
-async function expectExact(world: World): Promise<void> {
-  for (const subject of ["ann", "bob"]) {
-    expect(await refsOf(world.app, subject)).toEqual(await liveOf(world, subject));
-    const texts = await listTextOf(world, subject);
-    expect(texts).toEqual(await liveOf(world, subject));
-  }
-}
-
-/** The refs in the store's list, those of sessions that are over as well. */
-async function listTextOf({ app, store }: World, subject: string): Promise<string[]> {
-  store.asked.length = 0;
-  await app.sessions.list(subject);
-  const [key = ""] = store.asked[0] ?? [];
-  const [text = ""] = await store.get([key]);
-  return Array.from(text.matchAll(/"([\w-]{12})":\[/g), ([, ref = ""]) => ref).toSorted();
-}
-
-/** What a request of ann's browser does, and how often it writes with the data in either place. */
-const ACTS: readonly (readonly [
-  string,
-  cookie: number,
-  store: number,
-  (session: Session, app: App) => void,
-])[] = [
-  ["a change", 2, 2, (session) => session.set("a", 1)],
-  ["regenerate()", 3, 4, (session) => session.regenerate()],
-  ["confirm()", 3, 4, (session) => session.confirm()],
-  ["signIn() of the same user", 3, 4, (session) => session.signIn("ann")],
-  ["signIn() of another user", 3, 4, (session) => session.signIn("bob")],
-  ["endOthers()", 4, 5, (session, { sessions }) => sessions.endOthers(session)],
-  ["destroy()", 2, 2, (session) => session.destroy()],
-  ["destroy(), then signIn()", 3, 4, (session) => (session.destroy(), session.signIn("ann"))],
-];
-
-describe.each(["cookie", "store"] as const)("with the data in the %s", (dataIn) => {
-  describe.each(ACTS)("%s", (_, inCookie, inStore, act) => {
-    const count = dataIn === "cookie" ? inCookie : inStore;
-    const steps = Array.from({ length: count }, (_, step) => step);
-
-    test("writes into the list, and leaves it exact", async () => {
-      const world = await createWorld(dataIn);
-      world.store.written.length = 0;
-      await world.app.visit(world.ann, (session) => act(session, world.app));
-      expect(world.store.written).toHaveLength(count);
-      await expectExact(world);
-    });
-
-    test.each(
-      steps.flatMap((step) => (["down", "lost"] as const).map((fault) => [step, fault] as const)),
-    )(
-      "where the process is killed at write %i (%s): no live session is missing",
-      async (step, fault) => {
-        const world = await createWorld(dataIn);
-        const { app, store, ann } = world;
-        const session = await app.sessions.open(requestWith(ann.cookie));
-        act(session, app);
-        store.faults = [...Array<Fault>(step).fill("ok"), fault];
-        expect(await errorOf(() => app.sessions.commit(session, new Response()))).toBeInstanceOf(
-          Error,
-        );
-        expect(store.faults).toEqual([]);
-        await expectAllListed(world);
-        // The process was not killed but lost its store for a moment, and commits again.
-        ann.take(await app.sessions.commit(session, new Response()));
-        await expectExact(world);
-      },
-    );
-
-    test.each(
-      steps.flatMap((step) => (["no", "mistaken"] as const).map((fault) => [step, fault] as const)),
-    )("where write %i meets another request (%s): it is tried again", async (step, fault) => {
-      const world = await createWorld(dataIn);
-      world.store.faults = [...Array<Fault>(step).fill("ok"), fault];
-      const answer = await world.app.visit(world.ann, (session) => act(session, world.app));
-      expect([answer.status, world.store.faults]).toEqual([200, []]);
-      await expectExact(world);
-    });
+describe("the store keeps a list", () => {
+  test("until 120 s after the last of its sessions has expired", async () => {
+    const ttls: number[] = [];
+    const store = interrupted((_, key, ttl) => key.startsWith("list:") && ttls.push(ttl));
+    const long = createApp({ store, list: true, idleTimeout: 3600 });
+    const short = createApp({ store, list: true, idleTimeout: 600, now: long.now });
+    await long.visit(new Browser(), (session) => session.signIn("ann"));
+    long.advance(60);
+    await short.visit(new Browser(), (session) => session.signIn("ann"));
+    expect(ttls).toEqual([3720, 3660]);
   });
 
-  describe.each<[string, number, (world: World) => Promise<unknown>]>([
-    [
-      "a login",
-      dataIn === "cookie" ? 1 : 2,
-      ({ app, ann }) => ((ann.cookie = ""), app.visit(ann, (session) => session.signIn("ann"))),
-    ],
-    ["end()", 2, ({ app, ann }) => app.sessions.end("ann", refOf(ann.cookie))],
-    ["endAll()", 2, ({ app }) => app.sessions.endAll("ann")],
-  ])("%s", (_, count, run) => {
-    const steps = Array.from({ length: count }, (_, step) => step);
-
-    test("leaves the list exact", async () => {
-      const world = await createWorld(dataIn);
-      world.store.written.length = 0;
-      await run(world);
-      expect(world.store.written).toHaveLength(count);
-      await expectExact(world);
-    });
-
-    test.each(
-      steps.flatMap((step) => (["down", "lost"] as const).map((fault) => [step, fault] as const)),
-    )(
-      "where the process is killed at write %i (%s): no live session is missing",
-      async (step, fault) => {
-        const world = await createWorld(dataIn);
-        world.store.faults = [...Array<Fault>(step).fill("ok"), fault];
-        await errorOf(() => run(world));
-        expect(world.store.faults).toEqual([]);
-        await expectAllListed(world);
-      },
-    );
-
-    test.each(
-      steps.flatMap((step) => (["no", "mistaken"] as const).map((fault) => [step, fault] as const)),
-    )("where write %i meets another request (%s): it is tried again", async (step, fault) => {
-      const world = await createWorld(dataIn);
-      world.store.faults = [...Array<Fault>(step).fill("ok"), fault];
-      await run(world);
-      expect(world.store.faults).toEqual([]);
-      await expectExact(world);
-    });
+  test("without the sessions that have expired", async () => {
+    const store = memoryStore();
+    const app = createApp({ store, list: true, idleTimeout: 600 });
+    await app.visit(new Browser(), (session) => session.signIn("ann"));
+    const [key = ""] = await keysOf(app);
+    const sizes: number[] = [];
+    for (const seconds of [719, 1, 0]) {
+      app.advance(seconds);
+      await app.visit(new Browser(), (session) => session.signIn("ann"));
+      const [text] = await store.get([key]);
+      sizes.push(readList(key, text).length);
+    }
+    expect(sizes).toEqual([2, 2, 3]);
   });
-
-  test.each(["down", "lost"] as const)(
-    "the 101st login, killed at any of its writes (%s), hides no live session",
-    async (fault) => {
-      for (const step of dataIn === "cookie" ? [0, 1] : [0, 1, 2]) {
-        const store = faulty();
-        const app = createApp({ store, dataIn, list: true, storeTimeout: 10_000 });
-        const browsers = Array.from({ length: 101 }, () => new Browser());
-        for (const browser of browsers.slice(0, 100)) {
-          await app.visit(browser, (session) => session.signIn("ann"));
-          app.advance(1);
-        }
-        store.faults = [...Array<Fault>(step).fill("ok"), fault];
-        const [oldest = new Browser(), ...others] = browsers;
-        const last = others.at(-1) ?? new Browser();
-        expect((await app.visit(last, (session) => session.signIn("ann"))).status).toBe(503);
-        expect([store.faults, last.cookie]).toEqual([[], ""]);
-        const refs = await refsOf(app, "ann");
-        for (const { cookie } of [oldest, ...others.slice(0, -1)]) {
-          const session = await app.sessions.open(requestWith(cookie));
-          if (session.subject !== undefined) expect(refs).toContain(session.ref);
-        }
-        await app.visit(last, (session) => session.signIn("ann"));
-        expect(await refsOf(app, "ann")).toContain(refOf(last.cookie));
-      }
-    },
-  );
 });
 
 /** Every call of the store that this makes. */

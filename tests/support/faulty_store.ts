@@ -40,6 +40,23 @@ export function faulty(): Faulty {
   return store;
 }
 
+/**
+ * A memory store that lets something happen after each write, by its number from 0. Where that gives
+ * false, the write says no though it took effect.
+ */
+export function interrupted(happen: (write: number, key: string, ttl: number) => unknown): Store {
+  const store = memoryStore();
+  let writes = 0;
+  return {
+    get: (keys) => store.get(keys),
+    async replace(key, previous, next, ttl) {
+      const answer = await store.replace(key, previous, next, ttl);
+      const isTaken = (await happen(writes++, key, ttl)) !== false;
+      return answer && isTaken;
+    },
+  };
+}
+
 export type Act = (session: Session) => unknown;
 
 /** An application whose store goes wrong, and a browser that signed in there. */

@@ -68,6 +68,7 @@ export const VISIT: Sight = {
   wasLive: false,
   foreign: undefined,
   newId: "new",
+  newGeneration: "new",
   isNewIdEnded: false,
   triedVersion: 0,
   newLogin: undefined,

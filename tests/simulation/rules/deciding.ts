@@ -144,7 +144,7 @@ export const DECIDING: readonly Mutation[] = [
     rule: "endOthers(): this session has the new generation",
     how: "it keeps the old one",
     file: "decide.ts",
-    find: "return isRenewed ? { ...login, generation: newId } : login;",
+    find: "return isRenewed ? { ...login, generation: newGeneration } : login;",
     replace: "return login;",
     shows: ["signedOut"],
   },
