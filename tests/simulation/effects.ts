@@ -24,6 +24,8 @@ export interface Effects {
   /** Whether it asked for a new id. */
   readonly isMoved: boolean;
   readonly endsOthers: boolean;
+  /** Whether it says that the user has just proved who they are. */
+  readonly authenticates: boolean;
 }
 
 export const NO_EFFECTS: Effects = {
@@ -37,6 +39,7 @@ export const NO_EFFECTS: Effects = {
   isDestroyed: false,
   isMoved: false,
   endsOthers: false,
+  authenticates: false,
 };
 
 /** More than a cookie takes, however well it deflates. */
@@ -102,7 +105,7 @@ export function createHands(
   const given = session.subject;
   const assigned = new Set<string>();
   let signedIn: string | undefined;
-  let [isDestroyed, isMoved, endsOthers] = [false, false, false];
+  let [isDestroyed, isMoved, endsOthers, isConfirmed] = [false, false, false, false];
 
   function set(key: string, value: Value): void {
     session.set(key, value);
@@ -134,6 +137,10 @@ export function createHands(
       case "regenerate":
         isMoved = true;
         return session.regenerate();
+      case "confirm":
+        if (session.subject === undefined) return;
+        isMoved = isConfirmed = true;
+        return session.confirm();
       case "destroy":
         isDestroyed = true;
         return session.destroy();
@@ -166,6 +173,7 @@ export function createHands(
       isDestroyed,
       isMoved,
       endsOthers,
+      authenticates: signedIn !== undefined || isConfirmed,
     };
   };
 }

@@ -18,6 +18,8 @@ export interface Token {
   readonly expiresAt: number;
   /** The `max` claim, in seconds. */
   readonly endsAt: number;
+  /** The `auth_time` claim, in seconds. */
+  readonly authenticatedAt: number | undefined;
 }
 
 /** What a response says of the cookie: nothing, that it goes, or its new value. */
@@ -83,6 +85,8 @@ export interface Exchange {
   isLive: boolean;
   seen: Contents;
   subjectSeen: string | undefined;
+  /** In seconds. */
+  authenticatedSeen: number | undefined;
   effects: Effects;
   /** When its handler was ready to commit. */
   handled: Moment | undefined;
@@ -122,6 +126,7 @@ export function createExchange(
     isLive: false,
     seen: new Map(),
     subjectSeen: undefined,
+    authenticatedSeen: undefined,
     effects,
     handled: undefined,
     changed: undefined,
@@ -168,5 +173,6 @@ function readToken(text: string): Token {
     issuedAt: Number(claims["iat"]),
     expiresAt: Number(claims["exp"]),
     endsAt: Number(claims["max"]),
+    authenticatedAt: claims["auth_time"] === undefined ? undefined : Number(claims["auth_time"]),
   };
 }

@@ -12,6 +12,10 @@ export type Fault =
   | "overLife"
   /** A user is without their session, though nothing ended it. */
   | "signedOut"
+  /** A session says another time at which its user proved who they are. */
+  | "fresh"
+  /** A live session is not in the list of its subject's sessions. */
+  | "unlisted"
   /** A request got an error without a reason. */
   | "failed";
 
@@ -41,6 +45,8 @@ export const FAULTS: readonly Fault[] = [
   "missedEnd",
   "overLife",
   "signedOut",
+  "fresh",
+  "unlisted",
   "failed",
 ];
 

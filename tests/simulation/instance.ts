@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly now: () => number;
   /** Undefined where each instance chooses. */
   readonly dataIn: DataIn | undefined;
+  /** Whether there is a list of each user's sessions. */
+  readonly list: boolean;
 }
 
 /** The cookie's name. */
@@ -46,7 +48,7 @@ export const CLOCKS: readonly (readonly number[])[] = [
 
 /** An instance with settings that chance chooses. It keeps its clock when it is set up anew. */
 export function createInstance(
-  { random, store, now, dataIn: given }: Surroundings,
+  { random, store, now, list, dataIn: given }: Surroundings,
   skew: number,
 ): Instance {
   const idleTimeout = random.pick([130, 300, 900]);
@@ -65,6 +67,7 @@ export function createInstance(
         idleTimeout,
         store,
         dataIn,
+        list,
         now: () => now() + skew,
         onEvent: () => {},
       }),

@@ -10,6 +10,15 @@ import {
 import type { Finding } from "./finding.ts";
 import { markOf, type Model, type SessionModel } from "./model.ts";
 
+/** A call that is about a subject and no request: `endAll`, `list` or `end`. */
+export interface Errand {
+  readonly subject: string;
+  readonly sent: Moment;
+  /** Every cookie that had been sent by then. */
+  readonly tokens: readonly Token[];
+  hadFault: boolean;
+}
+
 /** How long a session may outlive its window, where clocks differ: in milliseconds. */
 const SKEW_ALLOWANCE = 60_000;
 /** How long after an end a late request gets no cookie, in milliseconds (design §7). */
@@ -35,6 +44,9 @@ export function* judgeOpen(model: Model, exchange: Exchange): Iterable<Finding> 
   if (exchange.subjectSeen !== session.subject) {
     yield { fault: "revived", text: `it is the session of ${exchange.subjectSeen}` };
   }
+  if (exchange.authenticatedSeen !== session.authenticatedAt) {
+    yield { fault: "fresh", text: `its user was there at ${exchange.authenticatedSeen}` };
+  }
   const { time } = look.moment;
   const isUnused = time > look.usedBefore + session.window * SECOND + SKEW_ALLOWANCE;
   if (isUnused) yield { fault: "overLife", text: "it was not used for longer than its window" };
@@ -50,9 +62,49 @@ function judgeMissing(exchange: Exchange, { expiresAt }: Token): Finding {
   return { fault: "signedOut", text: "its session did not open" };
 }
 
+/** Compares the list of a subject's sessions with those that a cookie opens. */
+export function* judgeList(
+  model: Model,
+  { subject, sent, tokens }: Errand,
+  refs: ReadonlySet<string>,
+  clock: number,
+): Iterable<Finding> {
+  for (const { id, expiresAt } of tokens) {
+    if (model.session(id)?.subject !== subject) continue;
+    const isListed = refs.has(id.slice(0, 12));
+    const end = model.endOf(id);
+    if (end === undefined && !isListed && clock < expiresAt * SECOND) {
+      yield { fault: "unlisted", text: "a live session is not in the list" };
+    }
+    if (isListed && end !== undefined && end.moment.order < sent.order) {
+      yield { fault: faultOf(end.kind), text: `a session in the list was over: ${end.kind}` };
+    }
+  }
+}
+
+/** Looks at what became of a session that a call of `end` named by one of its cookies. */
+export function* judgeEnd(
+  model: Model,
+  { subject }: Errand,
+  { id, expiresAt }: Token,
+  isEnded: boolean,
+  clock: number,
+): Iterable<Finding> {
+  const isOver = model.endOf(id) !== undefined;
+  const isOfSubject = model.session(id)?.subject === subject;
+  if (isEnded && !isOver) yield { fault: "missedEnd", text: "end() ended no session" };
+  if (isEnded && !isOfSubject) yield { fault: "signedOut", text: "end() ended another user's" };
+  if (!isEnded && !isOver && isOfSubject && clock < expiresAt * SECOND) {
+    yield { fault: "unlisted", text: "end() did not find a live session" };
+  }
+}
+
 function judgeReopened({ kind }: End): Finding {
-  const fault = kind === "destroyed" || kind === "generation" ? "missedEnd" : "revived";
-  return { fault, text: `its session was over: ${kind}` };
+  return { fault: faultOf(kind), text: `its session was over: ${kind}` };
+}
+
+function faultOf(kind: End["kind"]): "missedEnd" | "revived" {
+  return kind === "destroyed" || kind === "generation" ? "missedEnd" : "revived";
 }
 
 function* judgeContents(

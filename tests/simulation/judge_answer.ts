@@ -134,6 +134,7 @@ export function* judgeTimes(model: Model, exchange: Exchange, now: Moment): Iter
   const session = model.session(cookie.id);
   if (session === undefined) return;
   if (cookie.id !== token?.id) yield* judgeStart(exchange, cookie, now);
+  yield* judgeAuthentication(exchange, cookie, session.authenticatedAt, now);
   yield* compare("max", cookie.endsAt, session.endsAt);
   const end = Math.min(cookie.issuedAt + session.window, session.endsAt);
   yield* compare("exp", cookie.expiresAt, end);
@@ -148,6 +149,24 @@ export function* judgeTimes(model: Model, exchange: Exchange, now: Moment): Iter
   }
   if (cookie.expiresAt * SECOND < clockOf(exchange, exchange.handled ?? now)) {
     yield { fault: "overLife", text: "a token was signed that is over" };
+  }
+}
+
+/** `auth_time` is when the request signed in or confirmed, or stays as it was. */
+function* judgeAuthentication(
+  exchange: Exchange,
+  { id, authenticatedAt }: Token,
+  expected: number | undefined,
+  now: Moment,
+): Iterable<Finding> {
+  if (authenticatedAt !== expected) {
+    yield { fault: "fresh", text: `auth_time is ${authenticatedAt}, and was ${expected}` };
+  }
+  const { effects, handled, sent, token } = exchange;
+  if (!effects.authenticates || id === token?.id || authenticatedAt === undefined) return;
+  const earliest = Math.floor(clockOf(exchange, handled ?? sent) / SECOND);
+  if (authenticatedAt < earliest || authenticatedAt > clockOf(exchange, now) / SECOND) {
+    yield { fault: "fresh", text: `auth_time is ${authenticatedAt}, another time` };
   }
 }
 

@@ -19,6 +19,8 @@ export interface SessionModel {
   readonly window: number;
   /** When it ends at the latest, in seconds, as it began. */
   readonly endsAt: number;
+  /** When its user proved who they are, in seconds. */
+  readonly authenticatedAt: number | undefined;
   contents: Contents;
   /** Every value that it ever held, as a mark. */
   readonly history: Set<string>;
@@ -78,6 +80,8 @@ export class Model {
   /** The store's key of each subject's generation. */
   readonly #generationKeys: ReadonlyMap<string, string>;
   readonly #generations = new Map<string, Generation>();
+  /** Those that others replaced: they are over, even if they came back. */
+  readonly #replaced = new Set<string>();
 
   constructor(generationKeys: ReadonlyMap<string, string>) {
     this.#generationKeys = generationKeys;
@@ -97,7 +101,9 @@ export class Model {
     const session = this.#sessions.get(id);
     if (session?.subject === undefined) return undefined;
     const present = this.#generationOf(session.subject);
-    if (present === undefined || present.value === session.generation) return undefined;
+    if (present === undefined) return undefined;
+    const isReplaced = this.#replaced.has(session.generation ?? "");
+    if (present.value === session.generation && !isReplaced) return undefined;
     const { moment, value } = present;
     return { kind: "generation", moment, asked: moment, by: undefined, next: undefined, value };
   }
@@ -168,10 +174,18 @@ export class Model {
   ): void {
     const isGeneration = Array.from(this.#generationKeys.values()).includes(key);
     const [, how = "", , random = ""] = next.split(" ");
-    if (isGeneration) this.#generations.set(key, { value: random, moment });
-    if (exchange === undefined) return;
+    if (isGeneration) {
+      this.#replaced.add(this.#generations.get(key)?.value ?? "");
+      this.#generations.set(key, { value: random, moment });
+    }
     const times = { asked, moment };
     const isMark = how === "ended" || how === "moved";
+    if (exchange === undefined) {
+      // By `end`.
+      if (isMark)
+        this.#ends.set(key, { kind: "destroyed", ...times, by: undefined, next: undefined });
+      return;
+    }
     const nextId = how === "moved" ? random : undefined;
     if (isGeneration) exchange.generation = random;
     else if (key !== exchange.token?.id) {
@@ -240,6 +254,7 @@ export class Model {
       generation: this.#generationAtStart(exchange, kept),
       window: kept?.window ?? settings.idleTimeout,
       endsAt: kept?.endsAt ?? cookie.endsAt,
+      authenticatedAt: effects.authenticates ? cookie.authenticatedAt : kept?.authenticatedAt,
       contents: new Map(),
       history: new Set(old?.history),
       huge: new Set(old?.huge),

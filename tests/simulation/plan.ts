@@ -4,7 +4,7 @@ import type { Random } from "./random.ts";
 export type Operation =
   | { readonly kind: "set" | "pop" | "change" | "huge"; readonly key: string }
   | { readonly kind: "clear" | "flash" | "takeFlashes" }
-  | { readonly kind: "regenerate" | "destroy" | "endOthers" }
+  | { readonly kind: "regenerate" | "confirm" | "destroy" | "endOthers" }
   | { readonly kind: "signIn"; readonly subject: string };
 
 /** What a request is to do. */
@@ -42,6 +42,7 @@ export function chooseWeights(random: Random): Weights {
     [some(2), "flash"],
     [some(2), "takeFlashes"],
     [some(2), "regenerate"],
+    [some(1), "confirm"],
     [some(2), "destroy"],
     [some(2), "login"],
     [some(1), "loginAfter"],
@@ -90,6 +91,7 @@ function operationsOf(random: Random, kind: Kind): readonly Operation[] {
         { kind: random.percent(50) ? "set" : "pop", key: random.pick(KEYS) },
       ];
     case "regenerate":
+    case "confirm":
     case "endOthers":
       return random.percent(50) ? [{ kind }] : [{ kind }, { kind: "set", key }];
     case "destroy":

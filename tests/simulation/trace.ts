@@ -21,16 +21,18 @@ export function describeOpened({ number, isLive, seen, subjectSeen = "nobody" }:
   return `${number} opened ${isLive ? `a session of ${subjectSeen}` : "a new session"}: ${values}`;
 }
 
-/** What a request, or `endAll`, did to the store. */
+const VALUES: Readonly<Record<string, string>> = { sub: "a generation", list: "a list" };
+
+/** What a request, or a call of `endAll` or `end`, did to the store. */
 export function describeReplacement(
   exchange: Exchange | undefined,
   { key, next, isReplaced }: Replacement,
 ): string {
   const [, how = ""] = next.split(" ");
   const isMark = how === "ended" || how === "moved";
-  const value = key.startsWith("sub:") ? "a generation" : isMark ? `"${how}"` : "a record";
+  const value = VALUES[key.split(":")[0] ?? ""] ?? (isMark ? `"${how}"` : "a record");
   const where = key === exchange?.token?.id ? "for its session" : "for another key";
-  const by = exchange?.number ?? "endAll";
+  const by = exchange?.number ?? "endAll or end";
   return `${by} ${isReplaced ? "put" : "could not put"} ${value} ${where}`;
 }
 

@@ -3,10 +3,18 @@ import { type Effects, look, NO_EFFECTS, type Values } from "./effects.ts";
 import { createExchange, type Exchange, isOpen, type Moment, type Token } from "./exchange.ts";
 import type { Finding } from "./finding.ts";
 import { CLOCKS, createInstance, type DataIn, type Instance } from "./instance.ts";
-import { judgeDelivery, judgeOpen } from "./judge.ts";
+import { type Errand, judgeDelivery, judgeEnd, judgeList, judgeOpen } from "./judge.ts";
 import { judgeAnswer, judgeTimes } from "./judge_answer.ts";
 import { Model } from "./model.ts";
-import { choosePlan, chooseSubject, chooseWeights, type Plan, READ, type Weights } from "./plan.ts";
+import {
+  choosePlan,
+  chooseSubject,
+  chooseWeights,
+  type Plan,
+  READ,
+  SUBJECTS,
+  type Weights,
+} from "./plan.ts";
 import { createRandom, type Random } from "./random.ts";
 import { chooseRates, type Rates } from "./rates.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -20,14 +28,7 @@ import {
   describeRequest,
 } from "./trace.ts";
 
-/** A call of `endAll`. */
-interface EndAll {
-  readonly subject: string;
-  readonly sent: Moment;
-  hadFault: boolean;
-}
-
-type Task = Exchange | EndAll;
+type Task = Exchange | Errand;
 
 /** Who calls the store, with what they did to their session so far. */
 interface Call {
@@ -63,6 +64,7 @@ export class World {
   readonly #model: Model;
   readonly #rates: Rates;
   readonly #weights: Weights;
+  readonly #hasList: boolean;
   readonly #createInstance: (skew: number) => Instance;
   readonly #instances: Instance[];
   readonly #browsers: readonly Browser[];
@@ -87,12 +89,14 @@ export class World {
     this.#model = new Model(generationKeys);
     this.#scheduler = new Scheduler(random);
     this.#weights = chooseWeights(random);
-    this.#rates = chooseRates(random);
+    this.#hasList = random.percent(40);
+    this.#rates = chooseRates(random, this.#hasList);
     const surroundings = {
       random,
       store: this.#createStore(),
       now: () => this.#time,
       dataIn: random.percent(60) ? dataIn : undefined,
+      list: this.#hasList,
     };
     this.#createInstance = (skew) => createInstance(surroundings, skew);
     const clocks = random.pick(CLOCKS);
@@ -154,7 +158,7 @@ export class World {
 
   async #step(): Promise<void> {
     const random = this.#random;
-    const { crash, endAll, setUp } = this.#rates;
+    const { crash, endAll, list, end, setUp } = this.#rates;
     const action = random.weighted([
       [8, "run"],
       [4, "send"],
@@ -162,6 +166,8 @@ export class World {
       [1, "copy"],
       [1, "wait"],
       [endAll / 100, "end all"],
+      [list / 100, "list"],
+      [end / 100, "end"],
       [crash / 100, "crash"],
       [setUp / 100, "set up"],
       [this.#postponed.length, "postponed"],
@@ -180,6 +186,10 @@ export class World {
         return this.#advance(this.#chooseWait());
       case "end all":
         return this.#endAll(chooseSubject(random));
+      case "list":
+        return this.#list(chooseSubject(random));
+      case "end":
+        return this.#end(chooseSubject(random));
       case "crash":
         return this.#crash();
       case "set up":
@@ -277,6 +287,8 @@ export class World {
     exchange.isLive = !session.isNew && session.id === exchange.token?.id;
     exchange.seen = look(session);
     exchange.subjectSeen = session.subject;
+    const { authenticatedAt } = session;
+    exchange.authenticatedSeen = authenticatedAt && authenticatedAt.getTime() / 1000;
     this.#trace(() => describeOpened(exchange));
     this.#note(exchange, judgeOpen(this.#model, exchange));
   }
@@ -315,17 +327,56 @@ export class World {
     if (cookie !== undefined) browser.jar = cookie === "deleted" ? undefined : cookie;
   }
 
+  #createErrand(subject: string): Errand {
+    return { subject, sent: this.#moment(), tokens: [...this.#copies], hadFault: false };
+  }
+
   async #endAll(subject: string): Promise<void> {
-    const task: EndAll = { subject, sent: this.#moment(), hadFault: false };
+    const errand = this.#createErrand(subject);
     const sessions = this.#random.pick(this.#instances).createProcess();
     this.#trace(() => `end all of ${subject}`);
-    await this.#scheduler.start(task, async () => {
-      const failure = await sessions.endAll(subject).then(() => undefined, codeOf);
-      this.#trace(() => `ended all of ${subject}: ${failure ?? "done"}`);
-      if (failure !== undefined && !task.hadFault) {
-        this.#note(undefined, [{ fault: "failed", text: `endAll: ${failure}` }]);
-      } else if (failure === undefined && !this.#model.hasNewGeneration(subject, task.sent)) {
-        this.#note(undefined, [{ fault: "missedEnd", text: "endAll changed no generation" }]);
+    await this.#run(errand, "endAll", async () => {
+      await sessions.endAll(subject);
+      if (this.#model.hasNewGeneration(subject, errand.sent)) return [];
+      return [{ fault: "missedEnd", text: "endAll changed no generation" }];
+    });
+  }
+
+  async #list(subject: string): Promise<void> {
+    const errand = this.#createErrand(subject);
+    const { settings, createProcess } = this.#random.pick(this.#instances);
+    this.#trace(() => `list of ${subject}`);
+    await this.#run(errand, "list", async () => {
+      const list = await createProcess().list(subject);
+      const refs = new Set(list.map(({ ref }) => ref));
+      return judgeList(this.#model, errand, refs, this.#time + settings.skew);
+    });
+  }
+
+  /** Ends the session of a cookie that was sent before, if it is the subject's. */
+  async #end(subject: string): Promise<void> {
+    const errand = this.#createErrand(subject);
+    const { settings, createProcess } = this.#random.pick(this.#instances);
+    if (errand.tokens.length === 0) return;
+    const token = this.#random.pick(errand.tokens);
+    this.#trace(() => `end a session of ${subject}`);
+    await this.#run(errand, "end", async () => {
+      const isEnded = await createProcess().end(subject, token.id.slice(0, 12));
+      return judgeEnd(this.#model, errand, token, isEnded, this.#time + settings.skew);
+    });
+  }
+
+  /** Runs a call that is about a subject. It fails only if the store did. */
+  async #run(errand: Errand, name: string, call: () => Promise<Iterable<Finding>>): Promise<void> {
+    await this.#scheduler.start(errand, async () => {
+      try {
+        this.#note(undefined, await call());
+        this.#trace(() => `${name} of ${errand.subject}: done`);
+      } catch (error) {
+        const code = codeOf(error);
+        this.#trace(() => `${name} of ${errand.subject}: ${code}`);
+        if (errand.hadFault && code === "ERR_SESSION_STORE") return;
+        this.#note(undefined, [{ fault: "failed", text: `${name}: ${code}` }]);
       }
     });
   }
@@ -339,6 +390,10 @@ export class World {
     }
     for (let count = 0; count < COPIES; count++) {
       await this.#sendCopy(READ);
+      await this.#scheduler.finish();
+    }
+    for (const subject of this.#hasList ? SUBJECTS : []) {
+      await this.#list(subject);
       await this.#scheduler.finish();
     }
   }

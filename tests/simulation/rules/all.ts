@@ -1,6 +1,7 @@
 import { COMMITTING } from "./committing.ts";
 import { DECIDING } from "./deciding.ts";
 import { KEEPING } from "./keeping.ts";
+import { LISTING } from "./listing.ts";
 import { isNamedTest, type Mutation } from "./mutation.ts";
 import { OPENING } from "./opening.ts";
 import { TIMES } from "./times.ts";
@@ -12,6 +13,7 @@ export const RULES: readonly Mutation[] = [
   ...COMMITTING,
   ...TIMES,
   ...KEEPING,
+  ...LISTING,
 ];
 
 /** The rows of the README's table: the rule, what happens without it, and what shows it. */

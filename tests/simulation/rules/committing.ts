@@ -67,6 +67,14 @@ export const COMMITTING: readonly Mutation[] = [
     shows: ["missedEnd", "revived"],
   },
   {
+    rule: "A generation that was replaced does not come back",
+    how: "each try of endOthers() puts the same",
+    file: "commit.ts",
+    find: "newGeneration: randomId(),",
+    replace: "newGeneration: newId,",
+    shows: { path: "tests/generations.test.ts", title: "undoes no endAll() between" },
+  },
+  {
     rule: "New ids are kept over all tries",
     how: "each try makes one",
     file: "commit.ts",
