@@ -76,19 +76,43 @@ async function captureEntries(): Promise<ReadonlyMap<string, Entry>> {
   const record = await visit((session) => session.set("cart", cart));
   const mark = await visit((session) => session.destroy());
   await sessions.endAll("user-1");
+  const generation = last;
   return new Map([
     ["mark", mark],
     ["record", record],
-    ["generation", last],
+    ["generation", generation],
+    ["list of one session", await captureList(1)],
+    ["list of ten sessions", await captureList(10)],
   ]);
+}
+
+/** The list of a user with so many sessions, each with a label. */
+async function captureList(count: number): Promise<Entry> {
+  const store = memoryStore();
+  let last: Entry = { key: "", text: "" };
+  const sessions = createSessions({
+    secretKey: SECRET,
+    list: true,
+    store: {
+      get: (keys) => store.get(keys),
+      replace(key, previous, next, ttl) {
+        last = { key, text: next };
+        return store.replace(key, previous, next, ttl);
+      },
+    },
+  });
+  for (let session = 0; session < count; session += 1) {
+    const opened = await sessions.open(requestWith());
+    opened.signIn("user-1", { label: "Firefox on Linux" });
+    await sessions.commit(opened, new Response());
+  }
+  return last;
 }
 
 /** The same kind of entry for another session or subject. */
 function another({ key, text }: Entry): Entry {
-  const length = key.length - "sub:".length;
-  const fresh = key.startsWith("sub:")
-    ? `sub:${randomId()}${randomId()}`.slice(0, "sub:".length + length)
-    : randomId();
+  const [kind = ""] = /^\w+:/.exec(key) ?? [];
+  const fresh = `${kind}${randomId()}${randomId()}`.slice(0, key.length);
   return { key: fresh, text: text.replaceAll(key, fresh) };
 }
 

@@ -4,10 +4,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sqliteStore } from "../../session/stores/sqlite.ts";
-import { createApp } from "../support/app.ts";
+import { Browser, createApp } from "../support/app.ts";
 import { startFakeRedis } from "../support/fake_redis.ts";
+import { requestWith } from "../support/requests.ts";
 
 const SERVER = join(import.meta.dir, "../../server.ts");
+const KILLED = join(import.meta.dir, "../support/killed.ts");
 const CHILD = join(import.meta.dir, "../support/logouts.ts");
 const SECRET_KEY = "h4Vw9_TzQ1rLx8KmYc3NbP6sJd0FgE7aUoIi2RtX5qM";
 
@@ -53,6 +55,41 @@ test("20 instances killed while they write: no acknowledged logout is lost, the 
   const app = createApp({ store: sqliteStore(database), now: Date.now });
   for (const cookie of acknowledged) expect(await app.look(cookie)).toEqual({});
   expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+});
+
+/** Which of these cookies' sessions are live, and not in the list of ann's sessions. */
+async function unlisted(file: string, cookies: readonly string[]): Promise<string[]> {
+  using database = new Database(file);
+  const { sessions } = createApp({ store: sqliteStore(database), list: true, now: Date.now });
+  const refs = new Set((await sessions.list("ann")).map(({ ref }) => ref));
+  const opened = await Promise.all(
+    cookies.map(async (cookie) => sessions.open(requestWith(cookie))),
+  );
+  return opened.filter((one) => one.subject === "ann" && !refs.has(one.ref)).map(({ ref }) => ref);
+}
+
+test.each([
+  ["login", 2],
+  ["new id", 4],
+  ["logout", 2],
+  ["end", 2],
+  ["end others", 5],
+])("a process killed before each write of a %s hides no live session", async (what, count) => {
+  for (let writes = 0; writes <= count; writes += 1) {
+    const file = join(folder, `${what} ${writes}.sqlite`);
+    const [one, two] = [new Browser(), new Browser()];
+    {
+      using database = new Database(file);
+      const options = { store: sqliteStore(database), list: true, now: Date.now } as const;
+      const app = createApp({ ...options, dataIn: "store" });
+      for (const browser of [one, two])
+        await app.visit(browser, (session) => session.signIn("ann"));
+    }
+    const child = Bun.spawn([process.execPath, KILLED, file, one.cookie, what, `${writes}`]);
+    await child.exited;
+    expect([writes, child.signalCode]).toEqual([writes, writes < count ? "SIGKILL" : null]);
+    expect(await unlisted(file, [one.cookie, two.cookie])).toEqual([]);
+  }
 });
 
 /** The login page as a process of its own. */

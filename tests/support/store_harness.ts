@@ -21,6 +21,8 @@ const LONGEST = 402 * 24 * 60 * 60 * 1000;
 
 /** A store under test, and what a test needs to ask its server directly. */
 export interface Harness {
+  /** Where another process finds the records: a file, a prefix or a schema. Empty for the memory. */
+  readonly place: string;
   store: Store;
   /** Another instance with the same records. */
   other: Store;
@@ -41,6 +43,7 @@ export function memoryHarness(): Harness {
   let now = 0;
   const store = memoryStore({ now: () => now });
   return {
+    place: "",
     store,
     other: store,
     foreign: memoryStore({ now: () => now }),
@@ -66,6 +69,7 @@ export function sqliteHarness(): Harness {
     "SELECT expires FROM madeleine WHERE key = ?",
   );
   return {
+    place: file,
     store,
     other: reopen(),
     foreign: sqliteStore(database, { table: "another_app" }),
@@ -95,6 +99,7 @@ export async function redisHarness(): Promise<Harness> {
   };
   await client.connect();
   return {
+    place: prefix,
     store: redisStore(client, { prefix }),
     other: await reopen(),
     foreign: redisStore(client, { prefix: foreignPrefix }),
@@ -124,6 +129,7 @@ export async function postgresHarness(): Promise<Harness> {
   };
   await sql`CREATE SCHEMA ${sql(schema)}`;
   return {
+    place: schema,
     store: postgresStore(sql),
     other: reopen(),
     foreign: postgresStore(sql, { table: "another_app" }),
