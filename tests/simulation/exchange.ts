@@ -92,6 +92,8 @@ export interface Exchange {
   handled: Moment | undefined;
   /** What the store took from it for the cookie's session, and what was there before all its tries. */
   readonly written: Map<string, string | undefined>;
+  /** All texts that it asked the store to take. Another request may write the same one. */
+  readonly tried: Set<string>;
   /** When the store last took that. */
   changed: Moment | undefined;
   /** The new id that it gave to the session, and what that held: undefined where it was over. */
@@ -121,6 +123,7 @@ export function createExchange(
     looks: [],
     generations: new Map(),
     written: new Map(),
+    tried: new Set(),
     opened: undefined,
     found: undefined,
     isLive: false,

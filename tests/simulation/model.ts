@@ -208,7 +208,7 @@ export class Model {
   #change(session: SessionModel, exchange: Exchange, effects: Effects, times: Times): void {
     const { number: by, changed } = exchange;
     // Its first try took effect, and what others wrote since hides that: its flashes wait twice.
-    const isTwice = changed !== undefined && !exchange.written.has(session.text);
+    const isTwice = changed !== undefined && !exchange.tried.has(session.text);
     const contents = apply(session.contents, effects, by, isTwice);
     if (effects.isDestroyed) this.#end(session.id, "destroyed", times, exchange);
     else if (contents.size === 0 && session.subject === undefined) {

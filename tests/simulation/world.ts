@@ -297,6 +297,7 @@ export class World {
     const exchange = isExchange(task) ? task : undefined;
     this.#trace(() => describeReplacement(exchange, replacement));
     if (exchange !== undefined && !replacement.answer) exchange.hadConflict = true;
+    exchange?.tried.add(replacement.next);
     if (!replacement.isReplaced) return;
     this.#model.replace(replacement, made, this.#moment(), exchange, effects);
   }
