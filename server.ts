@@ -1,7 +1,6 @@
 import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import manifest from "./package.json" with { type: "json" };
-import { BODY_LIMIT } from "./routes/login.ts";
 import { type App, createApp, PATHS } from "./routes/mod.ts";
 import { chain } from "./routes/shared/chain.ts";
 import {
@@ -14,6 +13,7 @@ import {
   readAddress,
   readConfiguration,
 } from "./routes/shared/configuration.ts";
+import { BODY_LIMIT } from "./routes/shared/form.ts";
 import { openPrivately, readOrMake } from "./routes/shared/files.ts";
 import { createLog, errorFields, type Log } from "./routes/shared/log.ts";
 import { explainOutage, reasonOf, watchStore } from "./routes/shared/outages.ts";

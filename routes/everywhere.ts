@@ -5,7 +5,7 @@ import type { Context, Data } from "./shared/types.ts";
 export async function POST(
   _request: Request,
   session: Session<Data>,
-  { sessions, answers, note }: Context,
+  { paths, sessions, answers, note }: Context,
 ): Promise<Response> {
   const { subject } = session;
   if (subject !== undefined) {
@@ -13,5 +13,5 @@ export async function POST(
     session.destroy();
     note("logout-everywhere", { user: subject });
   }
-  return answers.toStart();
+  return answers.redirect(paths.start);
 }

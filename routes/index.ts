@@ -58,7 +58,7 @@ function memberDocument(
   return document;
 }
 
-function member(username: string, { logout, everywhere }: Paths, details: Html): Html {
+function member(username: string, { logout, everywhere, account }: Paths, details: Html): Html {
   return html`<h1>Logged in as ${username}</h1>
     <form method="post" action="${logout}">
       <button class="link">click here to log out</button>
@@ -66,5 +66,6 @@ function member(username: string, { logout, everywhere }: Paths, details: Html):
     <form method="post" action="${everywhere}">
       <button class="link">click here to log out everywhere</button>
     </form>
+    <p><a href="${account}">Where you are logged in</a></p>
     ${details}`;
 }

@@ -1,11 +1,10 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
+import { browserName } from "./shared/browser_name.ts";
+import { type Field, readField } from "./shared/form.ts";
 import { html, NO_HTML } from "./shared/html.ts";
 import { INVISIBLE } from "./shared/invisible.ts";
 
-/** What a form may have, in bytes. */
-export const BODY_LIMIT: number = 16 * 1024;
-const FIELD_LIMIT = 16;
 const NAME_LIMIT = 100;
 
 /** A name has one of these: marks and white space alone are not seen. */
@@ -24,13 +23,13 @@ export async function POST(
   session: Session<Data>,
   context: Context,
 ): Promise<Response> {
-  const read = await readUsername(request);
+  const read = readUsername(await readField(request, "username"));
   if (read.problem !== undefined) return form(context, read);
   const { username } = read;
-  session.signIn(username);
+  session.signIn(username, { label: browserName(request.headers.get("user-agent")) });
   session.set("username", username);
   context.note("login", { user: username }, "done");
-  return context.answers.toStart();
+  return context.answers.redirect(context.paths.start);
 }
 
 /** Why nobody was signed in. */
@@ -43,22 +42,10 @@ interface Refusal {
 
 type Read = Refusal | { readonly problem?: never; readonly username: string };
 
-const OTHER_FORM = "Use this form to log in";
-
-async function readUsername(request: Request): Promise<Read> {
-  const type = request.headers.get("content-type") ?? "";
-  if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) {
-    return { status: 415, problem: OTHER_FORM };
-  }
-  const bytes = await request.bytes();
-  if (bytes.length > BODY_LIMIT) return { status: 413, problem: "The form was too long" };
-  const body = new TextDecoder().decode(bytes);
-  if (/%(?![\da-f]{2})/i.test(body)) return { status: 400, problem: OTHER_FORM };
-  const fields = new URLSearchParams(body);
-  const names = fields.getAll("username");
-  const [typed = ""] = names;
-  if (fields.size > FIELD_LIMIT || names.length > 1) return { status: 400, problem: OTHER_FORM };
-  return checkName(typed);
+function readUsername({ text, refusal }: Field): Read {
+  if (refusal === undefined) return checkName(text);
+  const problem = refusal === 413 ? "The form was too long" : "Use this form to log in";
+  return { status: refusal, problem };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Session } from "../session/mod.ts";
 import type { Context, Data } from "./shared/types.ts";
 import { html } from "./shared/html.ts";
+import { logOut } from "./shared/log_out.ts";
 
 /**
  * Logs out as in the Flask tutorial, where the user followed a link of our own page. Anything else
@@ -11,16 +12,9 @@ export function GET(request: Request, session: Session<Data>, context: Context):
   return isOwnNavigation(request, context) ? POST(request, session, context) : confirm(context);
 }
 
-/** Logs out: the session ends, and every copy of its cookie. */
-export function POST(
-  _request: Request,
-  session: Session<Data>,
-  { answers, note }: Context,
-): Response {
-  const username = session.pop("username");
-  session.destroy();
-  if (username !== undefined) note("logout", { user: username }, "done");
-  return answers.toStart();
+/** Logs out. */
+export function POST(_request: Request, session: Session<Data>, context: Context): Response {
+  return logOut(session, context);
 }
 
 const PREFETCHES = ["sec-purpose", "purpose", "x-purpose", "x-moz"];

@@ -7,6 +7,9 @@ import {
 import { checkOrigin } from "../session/origin.ts";
 import { clientAddress, networksOf, type TrustedProxies } from "./shared/address.ts";
 import type { Context, Data, Paths, PlainRoute, Route, RouteModule } from "./shared/types.ts";
+import * as account from "./account.ts";
+import * as accountEnd from "./account_end.ts";
+import * as accountEndOthers from "./account_end_others.ts";
 import * as everywhere from "./everywhere.ts";
 import * as healthz from "./healthz.ts";
 import { createAnswers, type Problem } from "./shared/answers.ts";
@@ -26,6 +29,9 @@ export const PATHS: Paths = {
   login: "/login",
   logout: "/logout",
   everywhere: "/logout/everywhere",
+  account: "/account",
+  end: "/account/end",
+  endOthers: "/account/end/others",
   healthz: "/healthz",
   readyz: "/readyz",
   keySet: "/.well-known/jwks.json",
@@ -86,6 +92,7 @@ export function createApp(options: AppOptions): App {
     store,
     lifetime,
     idleTimeout,
+    list: true,
     cookie: { secure: isSecure, ...(cookieName !== undefined && { name: cookieName }) },
     // The check stands before every route, also where there is no session.
     origin: false,
@@ -109,6 +116,9 @@ export function createApp(options: AppOptions): App {
     [PATHS.login, rowOf(login)],
     [PATHS.logout, rowOf(logout)],
     [PATHS.everywhere, rowOf(everywhere)],
+    [PATHS.account, rowOf(account)],
+    [PATHS.end, rowOf(accountEnd)],
+    [PATHS.endOthers, rowOf(accountEndOthers)],
     [PATHS.healthz, rowOf(healthz)],
     [PATHS.readyz, rowOf(readyz)],
     // Without public keys there is no such page.

@@ -37,8 +37,8 @@ export interface Answers {
    * client has them already, by its `If-None-Match` (RFC 9110 §13.1.2).
    */
   keySet(json: string, known: string | null): Response;
-  /** After a form: the browser gets the start page (RFC 9110 §15.4.4). */
-  toStart(): Response;
+  /** The browser gets another page, as after a form (RFC 9110 §15.4.4). */
+  redirect(path: string): Response;
 }
 
 /** Makes the answers of one application. Their headers are made once: to copy them is cheaper. */
@@ -56,7 +56,7 @@ export function createAnswers(start: string, isSecure: boolean): Answers {
     "access-control-allow-origin": "*",
     "cross-origin-resource-policy": "cross-origin",
   };
-  const redirectModel = modelOf(303, { ...common, location: start });
+  const redirectModel = modelOf(303, common);
 
   function page(title: string, body: Html, status = 200): Response {
     return make(renderDocument(title, body), pageModel, status);
@@ -88,7 +88,11 @@ export function createAnswers(start: string, isSecure: boolean): Answers {
         headers: { ...headers, "content-type": "application/jwk-set+json" },
       });
     },
-    toStart: () => make(null, redirectModel),
+    redirect(path) {
+      const response = make(null, redirectModel);
+      response.headers.set("location", path);
+      return response;
+    },
   };
 }
 

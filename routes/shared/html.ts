@@ -33,6 +33,9 @@ button { padding: 0.5rem 0.75rem; }
 button.link { padding: 0.5rem 0; border: 0; text-decoration: underline; }
 form { margin: 0.5rem 0; }
 form + form { margin-top: 1.5rem; }
+ul { margin: 1rem 0; padding: 0; list-style: none; }
+li { padding: 0.5rem 0 0.75rem; border-top: 1px solid; }
+li p { font-size: 1rem; }
 label { display: block; margin-top: 1rem; }
 input { width: 100%; box-sizing: border-box; margin: 0.25rem 0 1rem; padding: 0.5rem 0.75rem; color: inherit; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

@@ -1,5 +1,6 @@
 import type { Session } from "../../session/mod.ts";
 import { type Html, html, NO_HTML } from "./html.ts";
+import { time } from "./time.ts";
 import type { Data } from "./types.ts";
 
 /** "Your session": its times, its id, and what the cookie says that brought it. */
@@ -18,10 +19,6 @@ export function sessionDetails(session: Session<Data>, cookies: string): Html {
 function row(term: string, description: Html): Html {
   return html`<dt>${term}</dt>
     <dd>${description}</dd>`;
-}
-
-function time(date: Date): Html {
-  return html`<time datetime="${date.toISOString()}">${date.toUTCString()}</time>`;
 }
 
 /** A compact JWS (RFC 7515 §3.1) as a cookie: its name, the token, and the token's payload. */

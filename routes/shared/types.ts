@@ -12,6 +12,9 @@ export interface Paths {
   readonly login: string;
   readonly logout: string;
   readonly everywhere: string;
+  readonly account: string;
+  readonly end: string;
+  readonly endOthers: string;
   readonly healthz: string;
   readonly readyz: string;
   readonly keySet: string;

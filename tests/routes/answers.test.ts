@@ -25,6 +25,8 @@ const ANSWERS: readonly (readonly [
   [200, "GET /readyz", async (browser) => browser.get("/readyz")],
   [303, "POST /login", async (browser) => browser.login("admin")],
   [303, "GET /logout", async (browser) => browser.get("/logout")],
+  [303, "GET /account of a visitor", async (browser) => browser.get("/account")],
+  [200, "GET /account", account],
   [303, "POST /logout/everywhere", async (browser) => browser.post("/logout/everywhere")],
   [400, "POST /login without a name", async (browser) => browser.login("")],
   [403, "POST /login of another site", async (browser) => browser.post("/login", {}, FOREIGN)],
@@ -37,6 +39,11 @@ const ANSWERS: readonly (readonly [
   [500, "an error of the application", failed],
   [503, "POST /login while the store fails", unavailable],
 ];
+
+async function account(browser: Browser): Promise<Response> {
+  await browser.login("admin");
+  return browser.get("/account");
+}
 
 async function limited(): Promise<Response> {
   const browser = new Browser(testApp({ loginRate: 1 }).send);

@@ -264,7 +264,8 @@ describe("E7: a name is text, whatever it says", () => {
     "＜script＞",
   ];
   const plain = ["html", "head", "meta", "meta", "title", "link", "style", "body", "main", "h1"];
-  const member = [...plain, "form", "button", "form", "button", "details", "summary", "dl"];
+  const links = ["form", "button", "form", "button", "p", "a"];
+  const member = [...plain, ...links, "details", "summary", "dl"];
   for (const inner of ["time", "time", "time", "code", "code", "pre"])
     member.push("dt", "dd", inner);
   member.push("dt", "dd");
@@ -275,7 +276,7 @@ describe("E7: a name is text, whatever it says", () => {
     const page = await readPage(await browser.get("/"));
     expect(page.elements).toEqual(member);
     expect(page.words).toStartWith(`Logged in as ${name} click here`);
-    expect(page.targets).toEqual(["POST /logout", "POST /logout/everywhere"]);
+    expect(page.targets).toEqual(["POST /logout", "POST /logout/everywhere", "GET /account"]);
   });
 
   test("on the form too, when the name was refused", async () => {

@@ -3,7 +3,8 @@ import { createSessions, memoryStore, type Store } from "../../session/mod.ts";
 import { Browser, KEY, ORIGIN, readPage, testApp } from "../support/app.ts";
 
 const VISITOR = "You are not logged in click here to log in";
-const MEMBER = "Logged in as admin click here to log out click here to log out everywhere";
+const MEMBER =
+  "Logged in as admin click here to log out click here to log out everywhere Where you are logged in";
 
 const DELETION =
   "session=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; SameSite=Lax";
@@ -47,7 +48,7 @@ describe("the pages' words", () => {
     expect(page).toMatchObject({
       title: "Logged in – Madeleine",
       words: MEMBER,
-      targets: ["POST /logout", "POST /logout/everywhere"],
+      targets: ["POST /logout", "POST /logout/everywhere", "GET /account"],
     });
   });
 
@@ -182,7 +183,7 @@ describe("login and logout", () => {
 
   test("A11: reading the pages sends no cookie", async () => {
     const browser = await signedIn();
-    for (const path of ["/", "/login", "/", "/healthz", "/nothing"]) {
+    for (const path of ["/", "/login", "/account", "/", "/healthz", "/nothing"]) {
       expect((await browser.get(path)).headers.has("set-cookie")).toBe(false);
     }
   });
@@ -303,6 +304,8 @@ describe("requests of other sites", () => {
   test.each(foreign)("E4: no logout by %j", async (headers) => {
     await expectRefusals(await signedIn(), "/logout", headers);
     await expectRefusals(await signedIn(), "/logout/everywhere", headers);
+    await expectRefusals(await signedIn(), "/account/end", headers);
+    await expectRefusals(await signedIn(), "/account/end/others", headers);
   });
 
   test.each([
@@ -330,7 +333,7 @@ describe("requests of other sites", () => {
 });
 
 describe("F8: HEAD", () => {
-  test.each(["/", "/login", "/nothing", "/healthz", "/readyz"])(
+  test.each(["/", "/login", "/account", "/nothing", "/healthz", "/readyz"])(
     "%s has the status and headers of GET",
     async (path) => {
       const browser = await signedIn();
@@ -354,6 +357,9 @@ describe("F5: methods", () => {
     "/login": "GET, HEAD, POST",
     "/logout": "GET, HEAD, POST",
     "/logout/everywhere": "POST",
+    "/account": "GET, HEAD",
+    "/account/end": "POST",
+    "/account/end/others": "POST",
     "/healthz": "GET, HEAD",
     "/readyz": "GET, HEAD",
   };

@@ -4,7 +4,8 @@ import { openTab } from "../support/tab.ts";
 
 const VISITOR = "You are not logged in click here to log in";
 const MEMBER =
-  "Logged in as admin click here to log out click here to log out everywhere Your session";
+  "Logged in as admin click here to log out click here to log out everywhere " +
+  "Where you are logged in Your session";
 const CONFIRM = "Do you want to log out? Log out Go to the start page";
 const FORM = "Log in Username Log in";
 

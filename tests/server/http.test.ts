@@ -23,7 +23,18 @@ beforeAll(async () => {
 });
 afterAll(async () => instance[Symbol.asyncDispose]());
 
-const ROUTES = ["/", "/login", "/logout", "/logout/everywhere", "/healthz", "/readyz", "/nothing"];
+const ROUTES = [
+  "/",
+  "/login",
+  "/logout",
+  "/logout/everywhere",
+  "/account",
+  "/account/end",
+  "/account/end/others",
+  "/healthz",
+  "/readyz",
+  "/nothing",
+];
 const FORM = "Content-Type: application/x-www-form-urlencoded";
 
 /** A request whose lines are all given; `Connection: close` ends the connection after its answer. */

@@ -89,7 +89,7 @@ describe("D the life of a session", () => {
   test("D10: a forged cookie that names somebody's session ends nothing of it", async () => {
     const bob = await loggedIn(secure, "bob");
     const forged = `${bob.token.slice(0, bob.token.lastIndexOf("."))}.${"A".repeat(43)}`;
-    for (const path of ["/logout", "/logout/everywhere", "/login"]) {
+    for (const path of ["/logout", "/logout/everywhere", "/account/end/others", "/login"]) {
       await new Visitor(secure.port, `${NAME}=${forged}`).post(path);
     }
     expect(await whoIs(secure, `Cookie: ${bob.cookie}`)).toBe("bob");
@@ -99,7 +99,7 @@ describe("D the life of a session", () => {
 describe("E what other sites can make a browser send", () => {
   const FOREIGN = ["Sec-Fetch-Site: cross-site", "Origin: https://evil.example"];
 
-  test.each(["/login", "/logout", "/logout/everywhere"])(
+  test.each(["/login", "/logout", "/logout/everywhere", "/account/end", "/account/end/others"])(
     "E2, E3: POST %s is refused whatever its type, and changes nothing",
     async (path) => {
       const alice = await loggedIn(secure, "alice");
@@ -128,7 +128,7 @@ describe("E what other sites can make a browser send", () => {
   test("E4, F8: no other method logs anybody out, nor does a page of another site", async () => {
     const { cookie } = await loggedIn(secure, "alice");
     const own = `Cookie: ${cookie}`;
-    for (const path of ["/logout", "/logout/everywhere", "/login", "/"]) {
+    for (const path of ["/logout", "/logout/everywhere", "/account/end", "/login", "/"]) {
       for (const method of ["HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"]) {
         const text = requestText(`${method} ${path}`, [own, "Connection: close"]);
         const received = await exchange(secure.port, text);
