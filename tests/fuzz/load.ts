@@ -9,6 +9,7 @@ import { mutate } from "./tokens.ts";
 
 const CONNECTIONS = 16;
 const USERS = 500;
+const GUESTS = 10_000;
 
 /** What was measured since the last time. */
 export interface Measured {
@@ -43,7 +44,8 @@ export async function createLoad(instance: Instance, seed: number): Promise<Load
 
   function nextRequest(): string {
     const kind = random.below(100);
-    if (kind < 2) return loginText(`user${random.below(USERS)}`);
+    // Not the members: the 101st login of a name ends its first session.
+    if (kind < 2) return loginText(`guest${random.below(GUESTS)}`);
     if (kind < 60) return page(random.pick(tokens));
     if (kind < 80) return requestText("GET /");
     if (kind < 90) return page(mutate(made, random));

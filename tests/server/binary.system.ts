@@ -47,6 +47,7 @@ describe("the binary", () => {
     expect(await browser.words("/")).toBe("You are not logged in click here to log in");
     expect((await browser.login("admin")).status).toBe(303);
     expect(await browser.words("/")).toStartWith("Logged in as admin ");
+    expect(await browser.words("/account")).toStartWith("Where you are logged in ");
     expect((await browser.get("/readyz")).status).toBe(200);
     expect((await browser.post("/logout")).status).toBe(303);
     expect(await browser.words("/")).toStartWith("You are not logged in");

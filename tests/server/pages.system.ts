@@ -7,6 +7,8 @@ const AXE = await Bun.file(Bun.resolveSync("axe-core/axe.min.js", import.meta.di
 
 const FOREIGN = { "sec-fetch-site": "cross-site" };
 
+const FORM = "application/x-www-form-urlencoded";
+
 /** The longest word that a name can be. */
 const LONG = "W".repeat(100);
 
@@ -18,6 +20,23 @@ async function signedIn(name: string): Promise<Response> {
   const browser = new Browser(testApp().send);
   await browser.login(name);
   return browser.get("/");
+}
+
+/** The page of who is logged in in several places. */
+async function account(name: string): Promise<Response> {
+  const { send } = testApp();
+  for (const userAgent of ["curl/8.5.0", "Android SamsungBrowser/28.0"]) {
+    await new Browser(send).post("/login", { username: name }, { "user-agent": userAgent });
+  }
+  const browser = new Browser(send);
+  await browser.login(name);
+  return browser.get("/account");
+}
+
+async function accountForm(body: string, type: string): Promise<Response> {
+  const browser = newBrowser();
+  await browser.login("admin");
+  return browser.post("/account/end", body, { "content-type": type });
 }
 
 async function limited(): Promise<Response> {
@@ -46,6 +65,10 @@ const PAGES: readonly (readonly [title: string, status: number, get: () => Promi
   ["Not logged in", 200, async () => newBrowser().get("/")],
   ["Logged in", 200, async () => signedIn("admin")],
   ["Logged in", 200, async () => signedIn(LONG)],
+  ["Where you are logged in", 200, async () => account("admin")],
+  ["Where you are logged in", 200, async () => account(LONG)],
+  ["No such session", 404, async () => accountForm("ref=a", FORM)],
+  ["Nothing was changed", 415, async () => accountForm("ref=a", "text/plain")],
   ["Log in", 200, async () => newBrowser().get("/login")],
   ["Error: Enter a username – Log in", 400, async () => newBrowser().login("")],
   [
@@ -197,6 +220,20 @@ describe.skipIf(installed === undefined)("the pages in a browser", () => {
     });
   });
 
+  test("a screen reader is told which place a button logs out of", async () => {
+    await open(`/${PAGES.findIndex(([title]) => title === "Where you are logged in")}`);
+    const { nodes } = await view.cdp<AccessibilityTree>("Accessibility.getFullAXTree");
+    const buttons = nodes.filter(
+      ({ role, name }) => role?.value === "button" && name?.value === "Log out",
+    );
+    const places = buttons.map(({ description }) => description?.value.split(" Logged in ")[0]);
+    expect(places).toEqual([
+      "Unknown browser (this browser)",
+      "Samsung Internet on Android",
+      "curl",
+    ]);
+  });
+
   test("the two ways to log out are apart", async () => {
     await open("/1");
     await show(390, "light");
@@ -212,6 +249,7 @@ interface AccessibilityTree {
   readonly nodes: readonly {
     readonly role?: { readonly value: string };
     readonly name?: { readonly value: string };
+    readonly description?: { readonly value: string };
     readonly properties?: readonly unknown[];
   }[];
 }

@@ -1,10 +1,20 @@
 import { expect } from "bun:test";
 
-/** A tab of a real Chromium. `openTab` gives one. */
-export class Tab {
-  readonly view: Bun.WebView;
+/** What a test does in a tab, with one argument each. `Bun.WebView` is one. */
+export interface View {
+  navigate(url: string): Promise<unknown>;
+  evaluate(script: string): Promise<unknown>;
+  click(selector: string): Promise<unknown>;
+  type(text: string): Promise<unknown>;
+  press(key: string): Promise<unknown>;
+  cdp(method: string): Promise<unknown>;
+}
 
-  constructor(view: Bun.WebView) {
+/** A tab of a real Chromium. `openTab` gives one. */
+export class Tab<Own extends View = Bun.WebView> {
+  readonly view: Own;
+
+  constructor(view: Own) {
     this.view = view;
   }
 
@@ -15,7 +25,7 @@ export class Tab {
   }
 
   /** Does what leads to another page. It may be told that its own page is gone. */
-  async leave(action: (view: Bun.WebView) => Promise<unknown>): Promise<void> {
+  async leave(action: (view: Own) => Promise<unknown>): Promise<void> {
     const problem = await action(this.view).then(() => "", String);
     if (problem !== "") expect(problem).toContain("navigated");
   }
