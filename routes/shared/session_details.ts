@@ -21,31 +21,40 @@ function row(term: string, description: Html): Html {
     <dd>${description}</dd>`;
 }
 
-/** A compact JWS (RFC 7515 §3.1) as a cookie: its name, the token, and the token's payload. */
-const TOKEN_COOKIE = /([^=; \t]+)=(eyJ[\w-]*\.(eyJ[\w-]*)\.[\w-]*)/g;
-
-/** The cookie, found by the id: others of its name may come too, and other tokens. */
-function cookieRows({ id, ref }: Session<Data>, cookies: string): Html {
-  for (const [, name = "", token = "", payload = ""] of cookies.matchAll(TOKEN_COOKIE)) {
-    const claims = readClaims(payload);
-    if (claims?.sid !== id) continue;
-    // The page does not show a whole id, as a log does not.
-    const shown = JSON.stringify({ ...claims, sid: `${ref}...` }, null, 2);
-    const size = String(name.length + token.length);
-    return html`${row("Cookie", html`<code>${name}</code>, ${size} bytes of at most 4096`)}
-    ${row("Its claims", html`<pre>${shown}</pre>`)}
-    ${row("Who can read them", html`Anyone who has the cookie. Only this site can change them.`)}`;
-  }
-  return NO_HTML;
+/** The cookie with the session's id. If several claim to have it, any of them may be made up. */
+function cookieRows(session: Session<Data>, cookies: string): Html {
+  const [cookie, ...others] = cookies.split(";").flatMap((pair) => readCookie(pair, session.id));
+  if (cookie === undefined || others.length > 0) return NO_HTML;
+  const { name, bytes, claims } = cookie;
+  // The page does not show a whole id, as a log does not.
+  const shown = JSON.stringify({ ...claims, sid: `${session.ref}...` }, null, 2);
+  return html`${row("Cookie", html`<code>${name}</code>, ${String(bytes)} bytes of at most ${String(LIMIT)}`)}
+  ${row("Its claims", html`<pre>${shown}</pre>`)}
+  ${row("Who can read them", html`Anyone who has the cookie. Only this site can change them.`)}`;
 }
 
-/** Undefined where the payload is another program's, and no JSON with an id. */
-function readClaims(payload: string): { readonly sid: unknown } | undefined {
+/** The most bytes of a cookie's name and value (RFC 6265bis §5.6). */
+const LIMIT = 4096;
+
+/** A cookie whose value is a compact JWS (RFC 7515 §3.1) with this id in its claims. */
+interface TokenCookie {
+  readonly name: string;
+  /** Of name and value. */
+  readonly bytes: number;
+  readonly claims: object;
+}
+
+/** One, or none where the cookie is another program's. */
+function readCookie(pair: string, id: string): readonly TokenCookie[] {
+  const [name = "", token = "", ...rest] = pair.trim().split("=");
+  const [, payload, , ...parts] = token.split(".");
+  if (payload === undefined || rest.length + parts.length > 0) return [];
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
-    const hasId = typeof claims === "object" && claims !== null && "sid" in claims;
-    return hasId ? claims : undefined;
+    const isOurs =
+      typeof claims === "object" && claims !== null && "sid" in claims && claims.sid === id;
+    return isOurs ? [{ name, bytes: name.length + token.length, claims }] : [];
   } catch {
-    return undefined;
+    return [];
   }
 }

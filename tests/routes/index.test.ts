@@ -112,6 +112,20 @@ test("other cookies are not taken for the session's, whatever they hold", async 
   }
 });
 
+test("no claims are shown where several cookies say that they are the session's", async () => {
+  const { send } = testApp();
+  const browser = await signedIn("admin", send);
+  const { sid } = claimsOf(browser);
+  const deep = `{"sid":"${sid}","a":${"[".repeat(5000)}${"]".repeat(5000)}}`;
+  const forged = `eyJ.${Buffer.from(deep).toString("base64url")}.x`;
+  for (const name of ["session", "other"]) {
+    const cookie = `${name}=${forged}; ${browser.cookie}`;
+    const text = await (await new Browser(send).get("/", { cookie })).text();
+    expect(text).not.toContain("Its claims");
+    expect(text.length).toBeLessThan(10_000);
+  }
+});
+
 test("a page that renews the cookie shows the claims of the one that came", async () => {
   const { store, act } = sharedStore();
   const browser = await signedIn("admin", testApp({ store }).send);
