@@ -10,7 +10,7 @@ import {
   type ValueOf,
   type ValuesOf,
 } from "./state.ts";
-import { randomId } from "./token/token.ts";
+import { CLOCK_SKEW, randomId } from "./token/token.ts";
 
 /** The inside of a session. Not part of the public surface. */
 export let draftOf: <Data extends object>(session: ReadonlySession<Data>) => Draft;
@@ -114,13 +114,14 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
   /**
    * Whether the subject signed in, or was confirmed, less than so many seconds ago. If not, ask for
    * the password and call `confirm`. False if nobody is signed in, if another system did it, and if
-   * the clock is behind `authenticatedAt`.
+   * the clock is more than a minute behind `authenticatedAt`.
    */
   isFresh(seconds: number): boolean {
     const since = this.authenticatedAt;
     if (since === undefined) return false;
     const age = touch(this).settings.now() - since.getTime();
-    return age >= 0 && age < seconds * 1000;
+    // Another instance's clock may be ahead, but a session of long ago is not fresh for it.
+    return age >= -CLOCK_SKEW * 1000 && Math.max(0, age) < seconds * 1000;
   }
 
   /** How many keys there are. */

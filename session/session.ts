@@ -138,7 +138,11 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     checkLabel(label);
     const present = this.subject;
     if (present !== undefined && present !== subject) discard(draft);
-    moveToNewId(draft, { signedIn: subject, authentication: { methods }, label });
+    moveToNewId(draft, {
+      signedIn: subject,
+      authentication: { methods: methods && [...methods] },
+      label,
+    });
   }
 
   /**
@@ -152,7 +156,7 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
     const draft = change(this, "confirm the user");
     checkMethods(methods);
     if (this.subject === undefined) failWithoutSubject("confirm the user");
-    moveToNewId(draft, { authentication: { methods } });
+    moveToNewId(draft, { authentication: { methods: methods && [...methods] } });
   }
 
   /**

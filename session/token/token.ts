@@ -33,7 +33,7 @@ export interface Tokens {
 }
 
 /** How far other instances' clocks may be ahead, in seconds. */
-const CLOCK_SKEW = 60;
+export const CLOCK_SKEW = 60;
 
 const encoder = new TextEncoder();
 
