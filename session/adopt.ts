@@ -47,11 +47,11 @@ export async function findForeign(
   store: Store,
   now: number,
 ): Promise<Found> {
-  const found = find(token, text, generation);
+  const found = await find(token, text, generation);
   if (found.kind === "live" || found.next === undefined || !isRecent(found, now)) return found;
   const [successor] = await store.get([found.next]);
   if (findMark(found.next, successor) !== undefined) return found;
-  const again = find(token, undefined, generation);
+  const again = await find(token, undefined, generation);
   return again.kind === "live" ? { ...again, hasRecord: true } : again;
 }
 

@@ -18,7 +18,7 @@ import type { Settings } from "./options.ts";
 import { find, findMark, type Found, isEnd, readGeneration, writeRecord } from "./record.ts";
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
-import { writeClaims } from "./token/claims.ts";
+import { writeClaims, writeData } from "./token/claims.ts";
 import {
   dataClaim,
   generationKey,
@@ -273,19 +273,19 @@ async function follow(
 
 /** Whether all writes took effect. Stops at the first that another request came before. */
 async function putAll(
-  { settings, store, tokens }: Committer,
+  committer: Committer,
   draft: Draft,
   looked: Sight,
   writes: readonly Write[],
   signed: State | undefined,
 ): Promise<boolean> {
+  const { settings, store } = committer;
   if (settings.store === null) return true;
-  const { audience } = settings.cookie;
   // A record that is too large must change nothing, so all texts are made before the first write.
   const texts: (Omit<Write, "next"> & { readonly text: string })[] = [];
   for (const { key, next, ttl } of writes) {
     const isText = typeof next === "string";
-    const text = isText ? next : await writeRecord(signed ?? next, audience, tokens.hide);
+    const text = isText ? next : await recordText(committer, signed ?? next);
     texts.push({ key, text, ttl });
   }
   const present = new Map(looked.texts);
@@ -298,6 +298,12 @@ async function putAll(
     present.set(key, text);
   }
   return true;
+}
+
+/** A state's record, encrypted where tokens are. */
+async function recordText({ settings, tokens }: Committer, state: State): Promise<string> {
+  const claims = writeClaims(state, settings.cookie.audience, writeData(state.data));
+  return writeRecord(state, await tokens.hide(claims));
 }
 
 /**

@@ -5,7 +5,7 @@
  * | value        | text                                                                          |
  * |--------------|-------------------------------------------------------------------------------|
  * | a record     | `ID record VERSION CLAIMS`: a session's newest state; the claims as in a token, |
- * |              | as JSON or, where tokens are encrypted, a JWE of that                          |
+ * |              | as JSON or, where tokens are encrypted, as a JWE of it                        |
  * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                        |
  * | a moved mark | `ID moved MILLISECONDS ID`: it continues under the second id                  |
  * | a generation | `KEY generation MILLISECONDS RANDOM`: sessions of another one ended then      |
@@ -18,7 +18,7 @@
 import { SessionStoreError, SessionTooLargeError } from "./errors.ts";
 import { chain, type MaybePromise } from "./maybe.ts";
 import type { State } from "./state.ts";
-import { isObject, parse, readClaims, writeClaims, writeData } from "./token/claims.ts";
+import { isObject, parse, readClaims } from "./token/claims.ts";
 import type { Tokens, VerifiedToken } from "./token/token.ts";
 
 /** A cookie whose session has not ended. */
@@ -66,28 +66,15 @@ const ENTRY = /^(record|ended|moved|generation) (\d+(?:\.\d+)?) (?=\{|[\w-]+\.\.
 const encoder = new TextEncoder();
 
 /**
- * The text of a session's newest state. It is never a token, so a reader of the store can't make a
- * cookie from it. Throws `SessionTooLargeError` above 1 MiB.
+ * The text of a session's newest state, with its claims as the store keeps them: JSON, or a JWE of it. It
+ * is never a token, so a reader of the store can't make a cookie from it. Throws `SessionTooLargeError`
+ * above 1 MiB.
  */
-export function writeRecord(state: State, audience: string): string;
-/** The same with its claims as `hide` gives them. */
-export function writeRecord(
-  state: State,
-  audience: string,
-  hide: Tokens["hide"],
-): MaybePromise<string>;
-export function writeRecord(
-  state: State,
-  audience: string,
-  hide: Tokens["hide"] = (claims) => claims,
-): MaybePromise<string> {
-  const claims = writeClaims(state, audience, writeData(state.data));
-  return chain(hide(claims), (body) => {
-    const text = `${state.id} record ${state.version} ${body}`;
-    const bytes = encoder.encode(text).length;
-    if (bytes <= RECORD_LIMIT) return text;
-    throw new SessionTooLargeError("record", bytes, RECORD_LIMIT, state.data);
-  });
+export function writeRecord({ id, version, data }: State, claims: string): string {
+  const text = `${id} record ${version} ${claims}`;
+  const bytes = encoder.encode(text).length;
+  if (bytes <= RECORD_LIMIT) return text;
+  throw new SessionTooLargeError("record", bytes, RECORD_LIMIT, data);
 }
 
 /**
@@ -109,24 +96,13 @@ export function writeGeneration(key: string, generation: string, at: number): st
 }
 
 /**
- * What the store's texts say of a cookie: the newer of cookie and record is the session. Throws
- * `SessionStoreError` for a text that is not one of ours.
+ * What the store's texts say of a cookie: the newer of cookie and record is the session. Throws, or
+ * rejects where a record is encrypted, with `SessionStoreError` for a text that is not one of ours.
  *
  * @param text what the store has under the session's id.
  * @param generation what the store has under the subject's key.
+ * @param reveal decrypts a record's claims. By default encrypted ones are not ours.
  */
-export function find(
-  token: VerifiedToken,
-  text: string | undefined,
-  generation: string | undefined,
-): Found;
-/** The same where a record's claims may be encrypted. */
-export function find(
-  token: VerifiedToken,
-  text: string | undefined,
-  generation: string | undefined,
-  reveal: Tokens["reveal"],
-): MaybePromise<Found>;
 export function find(
   token: VerifiedToken,
   text: string | undefined,
@@ -146,17 +122,13 @@ export function find(
   const live: Live = { kind: "live", token, state, isNewer: false, hasRecord: own !== undefined };
   if (own === undefined) return hasData ? live : ended;
   // In the common case only the version is read.
-  const version = own.at;
-  if (isHidden(own) && (version > state.version || !hasData)) {
-    return chain(reveal(own.body), (claims) =>
-      find(token, `${id} record ${version} ${claims ?? ""}`, generation),
-    );
-  }
-  if (version > state.version) return { ...live, state: readState(state, own), isNewer: true };
-  if (hasData) return live;
+  const isNewer = own.at > state.version;
+  if (hasData && !isNewer) return live;
   // A cookie without data is newer than the record: the store lost the newest one.
-  if (version < state.version) return ended;
-  return { ...live, state: { ...state, data: readState(state, own).data } };
+  if (own.at < state.version) return ended;
+  return chain(readState(state, own, reveal), (record): Found => {
+    return { ...live, isNewer, state: isNewer ? record : { ...state, data: record.data } };
+  });
 }
 
 /** The mark under an id, if there is one. Throws `SessionStoreError` for a text that is not ours. */
@@ -174,18 +146,20 @@ export function readGeneration(key: string, text: string | undefined): string | 
  * Reads a record whole. Its login is the cookie's, since an id has one subject for all its life: so
  * writing to the store signs nobody in.
  */
-function readState(cookie: State, { at, body }: Entry): State {
-  const json: unknown = parse(body);
-  const claims = isObject(json) ? readClaims(json, "") : undefined;
-  const isOurs = claims !== undefined && claims.state.id === cookie.id && isObject(claims.data);
-  // An encrypted record can't be given another version.
-  const isWhole = isOurs && claims.state.version === at;
-  return isWhole ? { ...claims.state, login: cookie.login } : failUnreadable();
-}
-
-/** Whether a record's claims are encrypted: JSON begins with a brace, and a JWE has dots. */
-function isHidden({ body }: Entry): boolean {
-  return !body.startsWith("{");
+function readState(
+  cookie: State,
+  { at, body }: Entry,
+  reveal: Tokens["reveal"],
+): MaybePromise<State> {
+  // JSON begins with a brace, and a JWE never does.
+  return chain(body.startsWith("{") ? body : reveal(body), (json) => {
+    const members = parse(json ?? "");
+    const claims = isObject(members) ? readClaims(members, "") : undefined;
+    const isOurs = claims !== undefined && claims.state.id === cookie.id && isObject(claims.data);
+    // An encrypted record can't be given another version.
+    const isWhole = isOurs && claims.state.version === at;
+    return isWhole ? { ...claims.state, login: cookie.login } : failUnreadable();
+  });
 }
 
 function readEntry(key: string, text: string | undefined): Entry | undefined {

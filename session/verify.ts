@@ -101,7 +101,7 @@ export function createVerifier<Data extends object = Record<string, unknown>>(
   async function verify(token: string): Promise<ReadonlySession<Data> | undefined> {
     const verified = await verifyToken(token);
     if (typeof verified !== "string") {
-      const found = find(verified, undefined, undefined);
+      const found = await find(verified, undefined, undefined);
       return new ReadonlySession<Data>(createDraft(settings, undefined, found));
     }
     onEvent({ type: "rejected", reason: verified });

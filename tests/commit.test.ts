@@ -4,7 +4,7 @@ import { commitDraft } from "../session/commit.ts";
 import { SessionStoreError } from "../session/errors.ts";
 import { memoryStore, type Session, type Store } from "../session/mod.ts";
 import { checkOptions } from "../session/options.ts";
-import { find } from "../session/record.ts";
+
 import { type App, Browser, createApp } from "./support/app.ts";
 import { DAY, START } from "./support/clock.ts";
 import { errorOf, untyped } from "./support/errors.ts";
@@ -374,7 +374,9 @@ async function commitKey(
   };
   const settings = checkOptions({ secretKey: SECRET, store, storeTimeout, now: () => START });
   const token = { text: "", state: stateOf(), hasData: true, isCurrentKey: true };
-  const draft = createDraft(settings, undefined, find(token, undefined, undefined));
+  const { state } = token;
+  const found = { kind: "live", token, state, isNewer: false, hasRecord: false } as const;
+  const draft = createDraft(settings, undefined, found);
   assign(draft, key, 1);
   const [cookie] = await commitDraft({ settings, tokens: tokensOf(), store, turns }, draft);
   return cookie?.line;

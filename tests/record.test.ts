@@ -10,6 +10,7 @@ import {
   writeRecord,
 } from "../session/record.ts";
 import type { Login, State } from "../session/state.ts";
+import { writeClaims, writeData } from "../session/token/claims.ts";
 import type { VerifiedToken } from "../session/token/token.ts";
 import { START } from "./support/clock.ts";
 import { errorOf } from "./support/errors.ts";
@@ -41,7 +42,12 @@ const EMPTY = stateOf({});
 const AT = COOKIE.version;
 
 function recordOf(version: number, data: Record<string, string>, change: Partial<State> = {}) {
-  return writeRecord(stateOf(data, { version, ...change }), AUDIENCE);
+  return textOf(stateOf(data, { version, ...change }));
+}
+
+/** The record of a state, not encrypted. */
+function textOf(state: State): string {
+  return writeRecord(state, writeClaims(state, AUDIENCE, writeData(state.data)));
 }
 
 /** What is found, without what it was found by. */
@@ -87,8 +93,8 @@ describe("what the store says of a cookie", () => {
       recordOf(AT + 1, {}),
       { version: AT + 1, data: {}, isNewer: true },
     ],
-  ])("with its data: %s", (_, text, expected) => {
-    expect(summaryOf(find(tokenOf(COOKIE), text, undefined))).toEqual(expected);
+  ])("with its data: %s", async (_, text, expected) => {
+    expect(summaryOf(await find(tokenOf(COOKIE), text, undefined))).toEqual(expected);
   });
 
   test.each<[string, string | undefined, unknown]>([
@@ -105,16 +111,16 @@ describe("what the store says of a cookie", () => {
       recordOf(AT + 1, { a: "9" }),
       { version: AT + 1, data: { a: "9" }, isNewer: true },
     ],
-  ])("without data: %s", (_, text, expected) => {
-    expect(summaryOf(find(tokenOf(EMPTY, false), text, undefined))).toEqual(expected);
+  ])("without data: %s", async (_, text, expected) => {
+    expect(summaryOf(await find(tokenOf(EMPTY, false), text, undefined))).toEqual(expected);
   });
 
-  test("a newer record is the session whole: its times, flashes and claims", () => {
+  test("a newer record is the session whole: its times, flashes and claims", async () => {
     const times = { issuedAt: AT / 1000 + 5, expiresAt: AT / 1000 + 60, endsAt: AT / 1000 + 90 };
     const flashes = [{ category: "message", message: "Hi" }];
     const change = { ...times, flashes, permanent: true, unknown: { acr: "high" } };
     const text = recordOf(AT + 1, { a: "9" }, change);
-    const found = find(tokenOf(COOKIE), text, undefined);
+    const found = await find(tokenOf(COOKIE), text, undefined);
     const state = stateOf({ a: "9" }, { version: AT + 1, ...change });
     expect(found).toEqual({
       kind: "live",
@@ -125,16 +131,18 @@ describe("what the store says of a cookie", () => {
     });
   });
 
-  test("a record of the same version gives a cookie without data the data alone", () => {
+  test("a record of the same version gives a cookie without data the data alone", async () => {
     const cookie = stateOf({}, { issuedAt: AT / 1000 + 50, permanent: true });
     const text = recordOf(AT, { a: "9" }, { issuedAt: AT / 1000 });
-    const found = find(tokenOf(cookie, false), text, undefined);
+    const found = await find(tokenOf(cookie, false), text, undefined);
     expect(found).toMatchObject({ state: { ...cookie, data: new Map([["a", "9"]]) } });
   });
 
-  test("of a record that is not newer only the version is read", () => {
+  test("of a record that is not newer only the version is read", async () => {
     const text = `${ID} record ${AT} {"broken`;
-    expect(summaryOf(find(tokenOf(COOKIE), text, undefined))).toMatchObject({ isNewer: false });
+    expect(summaryOf(await find(tokenOf(COOKIE), text, undefined))).toMatchObject({
+      isNewer: false,
+    });
     const newer = `${ID} record ${AT + 1} {"broken`;
     expect(() => find(tokenOf(COOKIE), newer, undefined)).toThrow(SessionStoreError);
   });
@@ -148,28 +156,32 @@ describe("2 the generation of a cookie's subject", () => {
     ["is another one", loginOf(OLD), NEW, false],
     ["came after a login before the first", loginOf(), NEW, false],
     ["is nothing to a session without a subject", undefined, NEW, true],
-  ])("%s", (_, login, generation, isLive) => {
+  ])("%s", async (_, login, generation, isLive) => {
     const text = generation === undefined ? undefined : writeGeneration(KEY, generation, 5);
     for (const record of [
       undefined,
       recordOf(AT, {}, { login }),
       recordOf(AT + 1, {}, { login }),
     ]) {
-      const found = find(tokenOf({ ...COOKIE, login }), record, text);
+      const found = await find(tokenOf({ ...COOKIE, login }), record, text);
       expect(found.kind).toBe(isLive ? "live" : "ended");
       if (!isLive) expect(summaryOf(found)).toEqual({ ended: [5, undefined] });
     }
-    const marked = find(tokenOf({ ...COOKIE, login }), writeMark(ID, "moved", 7, OTHER_ID), text);
+    const marked = await find(
+      tokenOf({ ...COOKIE, login }),
+      writeMark(ID, "moved", 7, OTHER_ID),
+      text,
+    );
     expect(summaryOf(marked)).toEqual({ ended: [7, OTHER_ID] });
   });
 
-  test("an id has one subject: a newer record's login is the cookie's", () => {
+  test("an id has one subject: a newer record's login is the cookie's", async () => {
     const login = loginOf(NEW);
     const others = { ...login, subject: "root", generation: OLD };
     const text = recordOf(AT + 1, { a: "9" }, { login: others });
-    const found = find(tokenOf({ ...COOKIE, login }), text, writeGeneration(KEY, NEW, 5));
+    const found = await find(tokenOf({ ...COOKIE, login }), text, writeGeneration(KEY, NEW, 5));
     expect(found).toMatchObject({ state: { login, data: new Map([["a", "9"]]) } });
-    const visitor = find(tokenOf(COOKIE), text, undefined);
+    const visitor = await find(tokenOf(COOKIE), text, undefined);
     expect(visitor).toMatchObject({ state: { login: undefined } });
   });
 });
@@ -177,7 +189,7 @@ describe("2 the generation of a cookie's subject", () => {
 describe("the texts", () => {
   test("of a record: its id, its version and its claims, with the data as it is", () => {
     const long = JSON.stringify("tea ".repeat(100));
-    const text = writeRecord(stateOf({ long, "ä\0": "1" }, { login: loginOf(NEW) }), AUDIENCE);
+    const text = textOf(stateOf({ long, "ä\0": "1" }, { login: loginOf(NEW) }));
     expect(text).toBe(
       `${ID} record 1700000000000 {"aud":"${AUDIENCE}","sid":"${ID}","iat":1700000000,"exp":1700604800,` +
         `"max":1702592000,"ver":1700000000000,"sub":"ann","gen":"${NEW}","auth_time":1700000000,` +
@@ -206,17 +218,17 @@ describe("the texts", () => {
   });
 
   test("of a record take 1 MiB at most, in UTF-8", async () => {
-    const rest = writeRecord(stateOf({ text: `""` }), AUDIENCE).length;
+    const rest = textOf(stateOf({ text: `""` })).length;
     const most = 1024 * 1024 - rest;
     for (const [letter, bytes] of [
       ["a", 1],
       ["ä", 2],
     ] as const) {
-      const textOf = (length: number): string => JSON.stringify(letter.repeat(length));
+      const valueOf = (length: number): string => JSON.stringify(letter.repeat(length));
       const fits = Math.floor(most / bytes);
-      expect(writeRecord(stateOf({ text: textOf(fits) }), AUDIENCE)).toStartWith(ID);
-      const larger = stateOf({ small: "1", text: textOf(fits + 1) });
-      const error = await errorOf(() => writeRecord(larger, AUDIENCE));
+      expect(textOf(stateOf({ text: valueOf(fits) }))).toStartWith(ID);
+      const larger = stateOf({ small: "1", text: valueOf(fits + 1) });
+      const error = await errorOf(() => textOf(larger));
       expect(error).toBeInstanceOf(SessionTooLargeError);
       expect(error).toMatchObject({
         limit: 1024 * 1024,
