@@ -1,12 +1,13 @@
-import { checkSubject, createDraft, type Draft, type Foreign } from "./changes.ts";
+import { createDraft, type Draft, type Foreign } from "./changes.ts";
 import { type Cookie, createCookie } from "./cookie/attributes.ts";
 import { isRecent } from "./decide.ts";
-import { SessionError, SessionValueError } from "./errors.ts";
+import { SessionError } from "./errors.ts";
+import { checkSubject, failExpected } from "./login.ts";
 import type { Adoptable, Settings } from "./options.ts";
 import { find, findMark, type Found } from "./record.ts";
 import type { Source } from "./source.ts";
 import { beginTimes, NO_CLAIMS } from "./state.ts";
-import { describe, type Store } from "./stores/store.ts";
+import type { Store } from "./stores/store.ts";
 import { encode, isPlain } from "./token/json.ts";
 import { generationKey, hashKey, randomId, type VerifiedToken } from "./token/token.ts";
 
@@ -75,25 +76,20 @@ async function readAdoptable(
 
 function checkAdoptable(adoptable: unknown): asserts adoptable is Adoptable<object> {
   if (typeof adoptable !== "object" || adoptable === null) {
-    fail("adopt's result", "an object", adoptable);
+    failExpected("adopt's result", "an object", adoptable);
   }
   const { data, subject, permanent, credential }: Record<string, unknown> = { ...adoptable };
   if (typeof data !== "object" || data === null || !isPlain(data)) {
-    fail("data", "a plain object", data);
+    failExpected("data", "a plain object", data);
   }
   if (subject !== undefined) checkSubject(subject);
   if (permanent !== undefined && typeof permanent !== "boolean") {
-    fail("permanent", "a boolean", permanent);
+    failExpected("permanent", "a boolean", permanent);
   }
   const isCredential = typeof credential === "string" && credential !== "";
   if (credential !== undefined && !isCredential) {
-    fail("credential", "a string with at least one character", credential);
+    failExpected("credential", "a string with at least one character", credential);
   }
-}
-
-function fail(path: string, expected: string, value: unknown): never {
-  const got = value === "" ? "an empty one" : describe(value);
-  throw new SessionValueError(path, `must be ${expected}, got ${got}`);
 }
 
 async function tokenOf(

@@ -84,11 +84,6 @@ export interface Changes {
 /** The most flashes that wait, so that flashes that no page shows can't fill the cookie. */
 const FLASH_LIMIT = 20;
 
-/** In code points. */
-const LABEL_LIMIT = 60;
-/** Controls, and what changes how the text around it is shown. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
-
 // Shared by all drafts until something changes: most requests only read.
 const NO_FLASHES: readonly Flash[] = [];
 const NO_KEYS: Set<string> = new Set();
@@ -163,44 +158,6 @@ export function valuesOf(draft: Draft): Map<string, unknown> {
   draft.values = new Map();
   for (const [key, text] of draft.base.data) draft.values.set(key, decode(JSON.parse(text)));
   return draft.values;
-}
-
-/** Throws `SessionValueError` if the value can't be a subject. */
-export function checkSubject(subject: unknown): asserts subject is string {
-  if (typeof subject !== "string" || subject === "") {
-    const got = subject === "" ? "an empty one" : `a value of type ${typeof subject}`;
-    throw new SessionValueError(
-      "subject",
-      `it must be a string with at least one character, got ${got}`,
-    );
-  }
-  // UTF-8, and so the store's key, has one replacement for every half of a pair.
-  if (!subject.isWellFormed()) {
-    throw new SessionValueError("subject", "it must be well-formed, got half of a surrogate pair");
-  }
-}
-
-/** Throws `SessionValueError` unless the value can be the `amr` claim: a list of strings. */
-export function checkMethods(methods: unknown): asserts methods is readonly string[] | undefined {
-  if (methods === undefined) return;
-  if (Array.isArray(methods) && methods.length > 0 && methods.every(isMethod)) return;
-  const expected = 'must be a list of at least one method, such as ["pwd"] (RFC 8176)';
-  throw new SessionValueError("methods", expected);
-}
-
-function isMethod(item: unknown): boolean {
-  return typeof item === "string" && item !== "" && item.isWellFormed();
-}
-
-/** Throws `SessionValueError` unless the value can name a session in the list. */
-export function checkLabel(label: unknown): asserts label is string | undefined {
-  if (label === undefined) return;
-  const isText = typeof label === "string" && label.isWellFormed() && !INVISIBLE.test(label);
-  if (isText && Array.from(label).length <= LABEL_LIMIT) return;
-  const expected =
-    `must be well-formed text of at most ${LABEL_LIMIT} characters, ` +
-    "without control characters and invisible ones";
-  throw new SessionValueError("label", expected);
 }
 
 /** Sets a key. Throws `SessionValueError` if `encode` can't store the value. */

@@ -3,9 +3,6 @@ import {
   assign,
   type Calls,
   changesOf,
-  checkLabel,
-  checkMethods,
-  checkSubject,
   discard,
   type Draft,
   hasChanges,
@@ -16,6 +13,7 @@ import {
   waitingFlashes,
 } from "./changes.ts";
 import { SessionCommittedError, SessionError, SessionValueError } from "./errors.ts";
+import { checkLabel, checkMethods, checkSubject } from "./login.ts";
 import { ReadonlySession, touch } from "./readonly_session.ts";
 import type { Flash, KeyOf, ValueOf, ValuesOf } from "./state.ts";
 import { encode } from "./token/json.ts";

@@ -1,11 +1,11 @@
 import { BUSY } from "./answers.ts";
-import { checkSubject } from "./changes.ts";
 import { type Committer, commitDraft } from "./commit.ts";
 import { RETENTION } from "./decide.ts";
 import type { CommittedCookie } from "./cookie/header.ts";
 import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import type { SessionInfo } from "./list_calls.ts";
+import { checkSubject } from "./login.ts";
 import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
 import { createInsecureWarning } from "./insecure.ts";
 import { createOpener } from "./open.ts";

@@ -4,7 +4,6 @@ import { commitDraft } from "../session/commit.ts";
 import { SessionStoreError } from "../session/errors.ts";
 import { memoryStore, type Session, type Store } from "../session/mod.ts";
 import { checkOptions } from "../session/options.ts";
-
 import { type App, Browser, createApp } from "./support/app.ts";
 import { DAY, START } from "./support/clock.ts";
 import { errorOf, untyped } from "./support/errors.ts";
