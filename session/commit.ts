@@ -19,21 +19,15 @@ import { find, findMark, type Found, isEnd, readGeneration, writeRecord } from "
 import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { writeClaims, writeData } from "./token/claims.ts";
-import {
-  dataClaim,
-  generationKey,
-  listKey,
-  randomId,
-  tokenLength,
-  type Tokens,
-} from "./token/token.ts";
+import { tokenLength } from "./token/format.ts";
+import { dataClaim, generationKey, listKey, randomId, type Tokens } from "./token/token.ts";
 
 /** What the commits of one `createSessions` share. */
 export interface Committer {
   readonly settings: Settings;
   readonly tokens: Tokens;
   readonly store: Store;
-  /** The newest unfinished commit of each session, by its id. */
+  /** The newest unfinished commit of each session, by its id, and of each list. */
   readonly turns: Map<string, Promise<unknown>>;
 }
 
@@ -68,33 +62,33 @@ export function commitDraft(
     return isStale ? refresh(committer, draft) : NO_COOKIES;
   }
   return inTurn(committer, found?.kind === "live" ? found.state.id : undefined, () =>
-    inTurn(committer, listIn(draft), () => settle(committer, draft, changes)),
+    inTurn(committer, listTurnOf(draft), () => settle(committer, draft, changes)),
   );
 }
 
-/** What the commits that write one subject's list have in common; undefined without a list. */
-function listIn({ settings, calls, found }: Draft): string | undefined {
+/** The name under which commits that write one subject's list take turns; undefined without a list. */
+function listTurnOf({ settings, calls, found }: Draft): string | undefined {
   const subject = calls.signedIn ?? found?.token.state.login?.subject;
   return settings.list && subject !== undefined ? `list of ${subject}` : undefined;
 }
 
 /**
  * Makes the commits of one session in one process take turns, and those that write one list, because
- * racing ones starve each other. Without an id there is no turn to wait for.
+ * racing ones starve each other. Without a name there is no turn to wait for.
  */
 function inTurn<T>(
   { turns, settings }: Committer,
-  id: string | undefined,
+  name: string | undefined,
   commit: () => Promise<T>,
 ): Promise<T> {
-  if (id === undefined) return commit();
-  const before = turns.get(id);
+  if (name === undefined) return commit();
+  const before = turns.get(name);
   const turn =
     before === undefined ? commit() : within(before, settings.storeTimeout, busyError).then(commit);
   const done: Promise<unknown> = turn
     .catch(() => {})
-    .then(() => turns.get(id) === done && turns.delete(id));
-  turns.set(id, done);
+    .then(() => turns.get(name) === done && turns.delete(name));
+  turns.set(name, done);
   return turn;
 }
 
@@ -130,7 +124,7 @@ async function settle(
 async function refresh(committer: Committer, draft: Draft): Promise<readonly CommittedCookie[]> {
   const { settings } = committer;
   try {
-    return await inTurn(committer, listIn(draft), () => tryRefresh(committer, draft));
+    return await inTurn(committer, listTurnOf(draft), () => tryRefresh(committer, draft));
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
     if (error instanceof SessionStoreError) settings.onEvent({ type: "unavailable", error });
@@ -145,7 +139,7 @@ async function attempt(
   planFor: (sight: Sight) => Plan,
 ): Promise<readonly CommittedCookie[] | undefined> {
   const looked = await look(committer, draft);
-  const { plan, sight } = await listed(committer, draft, planFor(looked), looked);
+  const { plan, sight } = await addListWrites(committer, draft, planFor(looked), looked);
   // A cookie that is too large must change nothing, so it is signed before anything is written.
   const state = typeof plan.cookie === "object" ? plan.cookie : undefined;
   const signed = state && (await sign(committer, draft, state));
@@ -166,8 +160,8 @@ async function tryRefresh(committer: Committer, draft: Draft): Promise<readonly 
   return cookies ?? NO_COOKIES;
 }
 
-/** With the option `list`: the plan with its writes into the lists. */
-async function listed(
+/** With the option `list`, adds the writes into the lists to the plan. */
+async function addListWrites(
   { settings, store }: Committer,
   { calls }: Draft,
   plan: Plan,

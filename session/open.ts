@@ -14,6 +14,7 @@ import type { Tokens, VerifiedToken } from "./token/token.ts";
  * before the user's own could push that out of sight, and the attacker's into its place.
  */
 const CANDIDATES = 4;
+
 /**
  * Makes what opens sessions: from a `Cookie` header, or null, it makes the draft of the session that the
  * request came with. Throws or rejects with `SessionStoreError`, and with what `adopt` throws.

@@ -36,7 +36,7 @@ const HALF = 32;
 
 /**
  * The key pair of a secret for one purpose: the same one on every instance and runtime. Its private key
- * comes from 48 derived bytes, so that every one is as likely (FIPS 186-5 §A.2.1).
+ * comes from 48 derived bytes, so that all keys are equally likely (FIPS 186-5 §A.2.1).
  */
 export async function deriveKeyPair(
   secret: Uint8Array<ArrayBuffer>,
@@ -82,7 +82,7 @@ export async function publicKeysOf({
   readonly format: Format;
 }): Promise<{ keys: PublicKey[] }> {
   if (format !== "ES256") {
-    const state = `only algorithm "ES256" has them`;
+    const state = `algorithm must be "ES256", got "HS256"`;
     throw new SessionOptionsError(`Cannot give public keys: ${state}`);
   }
   const pairs = await deriveSessionKeys(await secrets());

@@ -13,9 +13,9 @@ import { fromBase64url, isObject, parse } from "./claims.ts";
 export type Rejection =
   "malformed" | "unknown-key" | "forged" | "wrong-purpose" | "expired" | "early";
 
-/** One key, in the one format that it is for. */
+/** A key for one format. */
 export interface TokenKey {
-  /** The headers that select it, in base64url. */
+  /** The protected headers that select it, in base64url. */
   readonly headers: readonly string[];
   /** The text of a token with these claims. */
   write(claims: Uint8Array): Promise<string>;
@@ -23,8 +23,10 @@ export interface TokenKey {
   read(text: string): Promise<Uint8Array | Rejection>;
 }
 
-/** The formats of a token by their algorithm. */
+/** The format of a token, named by its algorithm. */
 export type Format = "HS256" | "ES256" | "A256GCM";
+
+const encoder = new TextEncoder();
 
 /** The characters of a JWE's IV, and of its tag: 96 and 128 bits. */
 const IV = 16;
@@ -50,16 +52,16 @@ export function encodeHeader(header: object): string {
   return base64url.encode(JSON.stringify(header));
 }
 
-/** What a token takes beside its claims, in characters: the header, the dots and the rest. */
+/** The characters of a token besides its claims: the header, the dots, and the signature or IV and tag. */
 const FRAMES: Readonly<Record<Format, number>> = {
   HS256: 70 + 2 + 43,
   ES256: 70 + 2 + 86,
   A256GCM: 90 + 4 + IV + TAG,
 };
 
-/** The number of characters of a token with so many bytes of claims. */
-export function lengthOf(format: Format, bytes: number): number {
-  return FRAMES[format] + Math.ceil((bytes * 4) / 3);
+/** The number of characters of a token with these claims. */
+export function tokenLength(claims: string, format: Format): number {
+  return FRAMES[format] + Math.ceil((encoder.encode(claims).length * 4) / 3);
 }
 
 /**
@@ -92,7 +94,7 @@ export function hasOurType(text: string): boolean {
   return isObject(parameters) && parameters["typ"] === "session+jwt";
 }
 
-/** Why a token is rejected whose header selects no key, where its format is one of these. */
+/** Why a token is rejected whose header selects no key. `formats` are those that are accepted. */
 export function rejectHeader(header: string, formats: readonly Format[]): Rejection {
   const parameters = parse(fromBase64url(header));
   if (!isObject(parameters)) return "malformed";

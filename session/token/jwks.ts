@@ -1,4 +1,4 @@
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWK } from "jose";
+import { createLocalJWKSet, createRemoteJWKSet, errors, type JWK } from "jose";
 import { SessionError } from "../errors.ts";
 import type { MaybePromise } from "../maybe.ts";
 import { fromBase64url, isObject, parse } from "./claims.ts";
@@ -20,7 +20,7 @@ export interface KeySet {
 /** What reads the token, or why there is no key for it. */
 export type SelectKey = (token: string) => MaybePromise<Pick<TokenKey, "read"> | Rejection>;
 
-/** The key of a set that has a `kid`. Rejects with `JWKSNoMatchingKey` if there is none. */
+/** Finds the key of a set by its `kid`. Rejects with `JWKSNoMatchingKey` if there is none. */
 type FindKey = (header: { readonly alg: "ES256"; readonly kid: string }) => Promise<CryptoKey>;
 
 /** The time limit of a fetch, in milliseconds. */
@@ -29,15 +29,15 @@ const TIMEOUT = 2000;
 const COOLDOWN = 30_000;
 /** A set is fetched again when it is as old as this. */
 const MAX_AGE = 600_000;
-/** How long a set is used while no other one can be fetched. So long a key lives that was withdrawn. */
+/** How long a set is used while it can't be fetched again, and so how long a withdrawn key may verify. */
 const LONGEST_USE = 24 * 60 * 60 * 1000;
 
 /**
- * Selects the public keys of a set. Selecting rejects with the code `ERR_SESSION_KEYS` if there is no
- * set to be had.
+ * Selects the public keys of a set. Selecting rejects with the code `ERR_SESSION_KEYS` if the set can't
+ * be fetched.
  */
 export function selectFrom(keys: URL | KeySet): SelectKey {
-  const find = keys instanceof URL ? findIn(keys) : localSet({ keys: [...keys.keys] });
+  const find = keys instanceof URL ? findIn(keys) : createLocalJWKSet({ keys: [...keys.keys] });
   return (token) => {
     const [header] = partsOf(token) ?? [];
     if (header === undefined) return "malformed";
@@ -55,18 +55,14 @@ async function selectKey(find: FindKey, kid: string): Promise<Pick<TokenKey, "re
     return { read: (text) => readEs256(text, key) };
   } catch (cause) {
     if (cause instanceof errors.JWKSNoMatchingKey) return "unknown-key";
-    const state = cause instanceof Error ? cause.message : "its keys can't be had";
+    const state = cause instanceof Error ? cause.message : "its keys could not be fetched";
     throw new SessionError("ERR_SESSION_KEYS", `Cannot verify a session: ${state}`, { cause });
   }
 }
 
-function localSet(set: JSONWebKeySet): FindKey {
-  return createLocalJWKSet(set);
-}
-
 /**
- * Finds keys in the set of a URL. While the URL can't be reached, in what was fetched last: a verifier
- * goes on when the app is down.
+ * Finds keys in the set at a URL. While it can't be fetched, the last set is used, so that a verifier
+ * works while the app is down.
  */
 function findIn(url: URL): FindKey {
   const remote = createRemoteJWKSet(url, {
@@ -74,14 +70,14 @@ function findIn(url: URL): FindKey {
     cooldownDuration: COOLDOWN,
     cacheMaxAge: MAX_AGE,
   });
-  /** When the set was last good. */
+  /** When the set was last known to be current. */
   let goodAt = -Infinity;
   let failed: { readonly at: number; readonly error: unknown } | undefined;
 
   function findInLast(header: Parameters<FindKey>[0], error: unknown): Promise<CryptoKey> {
     const last = isWithin(goodAt, LONGEST_USE) ? remote.jwks() : undefined;
     if (last === undefined) throw error;
-    return localSet(last)(header);
+    return createLocalJWKSet(last)(header);
   }
 
   return async (header) => {
@@ -101,7 +97,7 @@ function findIn(url: URL): FindKey {
   };
 }
 
-/** Whether a moment is at most so many milliseconds ago. A clock that went back says no. */
+/** Whether a moment is at most so many milliseconds ago. False if the clock went back. */
 function isWithin(moment: number, milliseconds: number): boolean {
   const age = Date.now() - moment;
   return age >= 0 && age < milliseconds;

@@ -8,7 +8,7 @@ import { importKeys } from "./keys.ts";
 export interface RingKey extends TokenKey {
   /** Whether it makes the new tokens. */
   readonly isCurrent: boolean;
-  /** Whether whoever holds its tokens can read them, and new ones can't be read. */
+  /** Whether its tokens are readable although new ones are encrypted. */
   readonly isExposed: boolean;
 }
 
@@ -32,20 +32,20 @@ export interface RingOptions {
   readonly format?: Format;
 }
 
-/** Keys by the text of their header, the current one first. */
+/** Keys by the encoded headers that select them, the current one first. */
 type Keys = ReadonlyMap<string, RingKey>;
 
 /**
  * Makes a ring.
  *
- * | new tokens | read: of the secret | read: of a fallback    |
+ * | new tokens | accepted, secretKey | accepted, fallback     |
  * |------------|---------------------|------------------------|
  * | HS256      | HS256, A256GCM      | HS256, A256GCM         |
  * | A256GCM    | HS256, A256GCM      | HS256, A256GCM         |
  * | ES256      | ES256               | ES256, HS256, A256GCM  |
  *
- * So encryption can be switched on instance by instance, and a new key on all instances at once leads to
- * ES256. Nothing leads back from there without a logout. An instance that does not encrypt leaves
+ * So encryption can be switched on instance by instance. Changing to ES256 takes a new key on all
+ * instances at once, and changing back signs everyone out. An instance that does not encrypt leaves
  * encrypted tokens of its own secret as they are until they change.
  */
 export function createRing({ secrets, audience, format = "HS256" }: RingOptions): Ring {

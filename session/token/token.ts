@@ -4,7 +4,7 @@ import { chain, type MaybePromise } from "../maybe.ts";
 import { NOTHING, type State } from "../state.ts";
 import { createCache } from "./cache.ts";
 import { isObject, parse, readClaims, readDeflated, shortenData, writeData } from "./claims.ts";
-import { type Format, lengthOf, type Rejection } from "./format.ts";
+import type { Format, Rejection } from "./format.ts";
 import { createRing, type RingKey, type RingOptions } from "./ring.ts";
 
 /** A token with a valid signature and claims. Requests share it: nothing in it changes. */
@@ -16,17 +16,17 @@ export interface VerifiedToken {
   readonly hasData: boolean;
   /** False if it was made with a fallback key, or in another format than new ones. */
   readonly isCurrentKey: boolean;
-  /** Whether whoever holds it can read it, and new ones can't be read. False by default. */
+  /** Whether it is readable although new tokens are encrypted. False by default. */
   readonly isExposed?: boolean;
 }
 
-/** Makes and reads the tokens of one cookie, and its sessions' records where they are encrypted. */
+/** Makes and reads the tokens of one cookie, and encrypts and decrypts its sessions' records. */
 export interface Tokens {
   /** The verified token, or why it is rejected. Returns at once if it was verified before. */
   verify(token: string): MaybePromise<VerifiedToken | Rejection>;
   /** Signs the claims of a state with the current key. `hasData` says whether its data is in them. */
   sign(claims: string, state: State, hasData: boolean): Promise<string>;
-  /** A record's claims as the store keeps them: encrypted if new tokens are. */
+  /** A record's claims as the store keeps them: encrypted if new tokens are encrypted. */
   readonly hide: (claims: string) => MaybePromise<string>;
   /** The claims of an encrypted record; undefined if no key of ours opens it. */
   readonly reveal: (text: string) => Promise<string | undefined>;
@@ -153,17 +153,12 @@ export function checkTime(verified: VerifiedToken, now: number): VerifiedToken |
 }
 
 /**
- * The `data` claim of a token. It is not deflated where tokens are encrypted: the length would tell what
- * a visitor's text beside a secret has in common with it, as in CRIME.
+ * The `data` claim of a token. Where tokens are encrypted it is not deflated: the length would show how
+ * much a visitor's text has in common with a secret beside it, as in the CRIME attack.
  */
 export function dataClaim(data: State["data"], format: Format): MaybePromise<string> {
   const json = writeData(data);
   return format === "A256GCM" ? json : shortenData(json);
-}
-
-/** The number of characters of a token with these claims. */
-export function tokenLength(claims: string, format: Format = "HS256"): number {
-  return lengthOf(format, encoder.encode(claims).length);
 }
 
 /** About how many bytes of memory a verified token takes. */

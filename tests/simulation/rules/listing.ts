@@ -113,7 +113,7 @@ export const LISTING: readonly Mutation[] = [
     rule: "Commits that write one list in one process take turns",
     how: "they overlap",
     file: "commit.ts",
-    find: "inTurn(committer, listIn(draft), () => settle(committer, draft, changes)),",
+    find: "inTurn(committer, listTurnOf(draft), () => settle(committer, draft, changes)),",
     replace: "settle(committer, draft, changes),",
     shows: { path: COMMIT, title: "so that none of 50 conflicts with another" },
   },
