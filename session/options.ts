@@ -243,11 +243,11 @@ function readFormat<Data extends object>({
   if (algorithm !== "HS256" && algorithm !== "ES256") {
     fail("algorithm", `must be "HS256" or "ES256", got ${spell(algorithm)}`);
   }
-  if (typeof encrypt !== "boolean") fail("encrypt", `must be true or false, got ${spell(encrypt)}`);
+  if (typeof encrypt !== "boolean") fail("encrypt", `must be a boolean, got ${spell(encrypt)}`);
   if (!encrypt) return algorithm;
   return algorithm === "HS256"
     ? "A256GCM"
-    : fail("encrypt", "it has no key pair. Leave algorithm out");
+    : fail("encrypt", `true needs algorithm "HS256", got "ES256"`);
 }
 
 /** Checks the keys: at once, or later if a function returns them. */

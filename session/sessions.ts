@@ -332,7 +332,9 @@ function failWithoutStore(what: string): never {
 }
 
 function failWithoutList(action: string): never {
-  throw new SessionOptionsError(`Cannot ${action}: there is no list. Set the option list`);
+  throw new SessionOptionsError(
+    `Cannot ${action}: there is no list. Give createSessions list: true`,
+  );
 }
 
 function hasLines(response: Response, lines: readonly string[]): boolean {
