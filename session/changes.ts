@@ -53,7 +53,7 @@ export interface Calls {
   readonly signedIn: string | undefined;
   /** How the subject authenticated just now: set by `signIn` and `confirm`. */
   readonly authentication: Pick<Login, "methods"> | undefined;
-  /** The app's words for the session, from `signIn`. */
+  /** The label given to `signIn`. */
   readonly label: string | undefined;
   /** The subject of `endOthers`. */
   readonly endedOthersOf: string | undefined;

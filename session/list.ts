@@ -5,7 +5,7 @@
  *     KEY list {"REF":["REST OF THE ID",STARTED,SEEN,EXPIRES,ENDS,GENERATION,LABEL], …}
  *
  * Times are in seconds. The generation is null before the first `endAll`; the label may be missing.
- * A session may be in the list though it has ended or never began, never the other way round.
+ * The list may have a session that has ended or never began, but it never lacks a live one.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface Listed {
   readonly endsAt: number;
   /** The generation of its subject that it belongs to. */
   readonly generation: string | undefined;
-  /** The app's words for it. */
+  /** The label given to `signIn`. */
   readonly label: string | undefined;
 }
 
@@ -75,20 +75,20 @@ function isTime(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= LATEST;
 }
 
-/** The last second that a `Date` can say. */
+/** The last second that a `Date` can express. */
 const LATEST = 8.64e12;
 
 function failUnreadable(): never {
   throw new SessionStoreError("it returned a list of sessions that is not one of ours");
 }
 
-/** The list with this session: in the place of what it has of it, or at its end. */
+/** The list with this session: in its old place, or at the end. */
 export function put(sessions: readonly Listed[], session: Listed): readonly Listed[] {
   const at = sessions.findIndex(({ id }) => id === session.id);
   return at === -1 ? [...sessions, session] : sessions.with(at, session);
 }
 
-/** The sessions above the limit: those that started first, and never the one of this id. */
+/** The sessions above the limit: the oldest, but never the one whose id is `own`. */
 export function excessOf(sessions: readonly Listed[], own: string | undefined): readonly Listed[] {
   const count = Math.max(0, sessions.length - LIST_LIMIT);
   return sessions
@@ -97,7 +97,7 @@ export function excessOf(sessions: readonly Listed[], own: string | undefined): 
     .slice(0, count);
 }
 
-/** When the last of them ends, in seconds. */
+/** When the last of these sessions expires, in seconds. */
 export function lastEnd(sessions: readonly Listed[]): number {
   return sessions.reduce((last, { expiresAt }) => Math.max(last, expiresAt), 0);
 }

@@ -9,19 +9,19 @@ import { generationKey, listKey, randomId } from "./token/token.ts";
 
 /** A session of a subject, as `list` gives it. */
 export interface SessionInfo {
-  /** The first 12 characters of its id: what `session.ref` is there, and what `end` takes. */
+  /** The first 12 characters of its id, as `session.ref` gives them: what `end` takes. */
   readonly ref: string;
-  /** What `signIn` called it. Text to be escaped, as all text in a page. */
+  /** The label given to `signIn`. Escape it in a page, like any text. */
   readonly label?: string;
   /** When the subject signed in. */
   readonly startedAt: Date;
-  /** When its newest cookie was signed: at its last change, or within half of `idleTimeout`. */
+  /** When its newest cookie was signed. It was last used then, or up to half of `idleTimeout` later. */
   readonly seenAt: Date;
   /** When it ends unless it is used. */
   readonly expiresAt: Date;
 }
 
-/** Where the lists are. */
+/** What the calls below work with. */
 export interface Place {
   readonly settings: Settings;
   readonly store: Store;
@@ -37,7 +37,7 @@ export async function listSessions(place: Place, subject: string): Promise<Sessi
   do {
     const sessions = readList(name, text);
     const keys = [key, ...sessions.map(({ id }) => id)];
-    // The list comes last: what moved before it was asked for is in it under its new id.
+    // The list comes last: a session that had moved by then is in it under its new id.
     const [generation, ...texts] = await store.get([...keys, name]);
     const isSame = texts.at(-1) === text;
     if (isSame) {
@@ -68,7 +68,7 @@ export async function endSession(place: Place, subject: string, ref: string): Pr
     const { id, endsAt } = session;
     const [text, generation] = await store.get([id, key]);
     const mark = writeMark(id, "ended", now, random);
-    // Its own mark is there if an answer was lost.
+    // This call's own mark is there if the answer to an earlier try was lost.
     if (text !== mark) {
       if (!isLive(session, text, key, generation, now)) return false;
       if (!(await store.replace(id, text, mark, markTtl(endsAt, now)))) continue;
@@ -80,7 +80,7 @@ export async function endSession(place: Place, subject: string, ref: string): Pr
 }
 
 /**
- * Takes the sessions of generations that `endAll` replaced out of the list. Those of any other stay:
+ * Removes from the list the sessions of generations that `endAll` replaced. Those of any other stay:
  * it may be a newer one, even one that is not in the store yet.
  */
 export async function clearList(
@@ -112,7 +112,7 @@ async function changeList(
   throw busyError();
 }
 
-/** Whether the session of a list goes on, by what the store has of it and of its subject. */
+/** Whether a listed session is live, by what the store has under its id and its subject's key. */
 function isLive(
   { id, expiresAt, generation }: Listed,
   text: string | undefined,
@@ -135,7 +135,7 @@ function infoOf({ id, label, startedAt, seenAt, expiresAt }: Listed): SessionInf
   };
 }
 
-/** Makes what says whether there is time for another try. */
+/** Returns a function that says whether there is time for another try. */
 function createDeadline({ settings }: Place): () => boolean {
   const deadline = performance.now() + settings.storeTimeout;
   return () => performance.now() < deadline;

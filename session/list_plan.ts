@@ -6,16 +6,16 @@ import type { State } from "./state.ts";
 import type { Store } from "./stores/store.ts";
 import { listKey } from "./token/token.ts";
 
-/** A plan with what it writes into the list, and the sight with the texts that this needs as well. */
+/** A plan with its writes into the list, and the sight with the texts that they replace. */
 export interface ListPlan {
   readonly plan: Plan;
   readonly sight: Sight;
 }
 
 /**
- * Adds what a plan changes in the list of the subject's sessions, or in two subjects' lists. A session
- * comes into the list before there is a token of it, and leaves it after it has ended. So a crash
- * between two writes leaves no live session out.
+ * Adds a plan's writes into the list of the subject's sessions, or into two subjects' lists. A session
+ * enters the list before its token exists, and leaves it after it has ended. So a crash between two
+ * writes hides no live session.
  */
 export async function withList(
   plan: Plan,
@@ -31,12 +31,12 @@ export async function withList(
   const last: Write[] = [];
   for (const key of keys) {
     const name = listKey(key);
-    const before = present(readList(name, texts.get(name)), sight.now);
+    const before = unexpired(readList(name, texts.get(name)), sight.now);
     const own = signed?.login?.key === key ? signed : undefined;
     const withOwn = own === undefined ? before : put(before, listedOf(own, before, sight, calls));
     const kept = withOwn.filter((session) => !isOver(session.id, key, plan, sight, calls));
     const excess = excessOf(kept, own?.id);
-    // The oldest have to end before they leave the list.
+    // They must end before they leave the list.
     first.push(...(await marksOf(excess, sight, store, texts)));
     const during = withOwn.filter((session) => !excess.includes(session));
     const after = kept.filter((session) => !excess.includes(session));
@@ -47,12 +47,12 @@ export async function withList(
   return { plan: { ...plan, writes }, sight: { ...sight, texts } };
 }
 
-/** The sessions that may be live, whatever an instance's clock says. */
-function present(sessions: readonly Listed[], now: number): readonly Listed[] {
+/** The sessions that may be live by any instance's clock. */
+function unexpired(sessions: readonly Listed[], now: number): readonly Listed[] {
   return sessions.filter(({ expiresAt }) => now / 1000 < expiresAt + MARGIN);
 }
 
-/** The session that a token is signed of. Under a new id it has the start and the label of the old. */
+/** The session of the token to be signed. A new id keeps the start and the label of the old one. */
 function listedOf(
   { id, issuedAt, expiresAt, endsAt, login }: State,
   sessions: readonly Listed[],
@@ -64,7 +64,7 @@ function listedOf(
     sessions.find((session) => session.id === id) ?? sessions.find((session) => session.id === old);
   return {
     id,
-    // A session from before the list began about then.
+    // A session from before the option was set: this is the best guess.
     startedAt: known?.startedAt ?? login?.authenticatedAt ?? issuedAt,
     seenAt: Math.max(issuedAt, known?.seenAt ?? 0),
     expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
@@ -74,7 +74,7 @@ function listedOf(
   };
 }
 
-/** Whether the plan ends the session, or an earlier try listed it and then another request won. */
+/** Whether the plan ends the session, or an earlier try listed an id that never got a token. */
 function isOver(
   id: string,
   key: string,
@@ -87,7 +87,7 @@ function isOver(
     return true;
   }
   if (isDestroyed && found?.token.state.id === id) return true;
-  // With a new generation all that was in the list before is over.
+  // A new generation ends all that was in the list before.
   return key === othersKey && writes.some((write) => write.key === key);
 }
 
@@ -108,7 +108,7 @@ async function marksOf(
   });
 }
 
-/** For how long a mark outlives every token of a session, in seconds. */
+/** The seconds for which a mark outlives every token of a session. */
 export function markTtl(endsAt: number, now: number): number {
   return Math.min(RETENTION, ttlOf({ expiresAt: endsAt }, now));
 }

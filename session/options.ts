@@ -48,15 +48,15 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   readonly secretKeyFallbacks?: Secret | readonly Secret[];
   /**
    * How tokens are signed. `"HS256"` by default: whoever can verify can also sign. With `"ES256"` a
-   * service verifies with the keys of `publicKeys()`, and can't sign; then tokens of HS256 are
-   * accepted of fallback keys alone, of which `secretKey` may be one.
+   * service verifies with the keys of `publicKeys()`, and can't sign. Then HS256 tokens are accepted
+   * only if a fallback key signed them; `secretKey` may be a fallback too.
    */
   readonly algorithm?: "HS256" | "ES256";
   /**
    * Whether the cookie and the store's records are encrypted, so that nobody can read the data. False by
-   * default. Signed tokens stay valid, and are encrypted on their next response. Data is not deflated
-   * then, so it takes more room: a session that does not fit can't be changed, and ends with its cookie.
-   * Only with HS256.
+   * default; only with HS256. Signed tokens stay valid, and are encrypted on their next response.
+   * Encrypted data is not deflated, so it takes more room: a session that no longer fits can't be
+   * changed, and ends with its cookie.
    */
   readonly encrypt?: boolean;
   /** The cookie's name and attributes. */
@@ -92,8 +92,8 @@ export interface SessionOptions<Data extends object = Record<string, unknown>> {
   readonly dataIn?: "cookie" | "store";
   /**
    * Keeps a list of each subject's sessions, for `list` and `end`. False by default; true needs a
-   * store. Give every instance the same. A session from before is in the list once its cookie is
-   * signed again. A subject then has at most 100 sessions: the next login ends the oldest.
+   * store. Set it on every instance. A session that began earlier enters the list when its cookie
+   * is signed again. A subject has at most 100 sessions: the next login ends the oldest.
    */
   readonly list?: boolean;
   /**

@@ -100,7 +100,8 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
 
   /**
    * When the subject last proved who they are, by `signIn` or `confirm`: the `auth_time` claim.
-   * Undefined if nobody is signed in, or another system did it (option `adopt`).
+   * Undefined if nobody is signed in, or another system signed them in (option
+   * `adopt`).
    */
   get authenticatedAt(): Date | undefined {
     const { calls, settings } = touch(this);
@@ -113,8 +114,8 @@ export class ReadonlySession<Data extends object = Record<string, unknown>> {
 
   /**
    * Whether the subject signed in, or was confirmed, less than so many seconds ago. If not, ask for
-   * the password and call `confirm`. False if nobody is signed in, if another system did it, and if
-   * the clock is more than a minute behind `authenticatedAt`.
+   * the password and call `confirm`. False if nobody is signed in, if another system signed them in,
+   * and if the clock is more than a minute behind `authenticatedAt`.
    */
   isFresh(seconds: number): boolean {
     const since = this.authenticatedAt;

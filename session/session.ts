@@ -144,9 +144,9 @@ export class Session<Data extends object = Record<string, unknown>> extends Read
   }
 
   /**
-   * Says that the user has just proved again who they are, for example by the password before a
-   * payment: then `isFresh` is true. The same data gets a new id and the old one ends, so no copy of
-   * the cookie from before is fresh. `endsAt` does not change. `methods` replaces those of the login.
+   * Says that the user has just proved again who they are, for example with their password before a
+   * payment. Then `isFresh` is true. The same data gets a new id and the old one ends, so no earlier
+   * copy of the cookie is fresh. `endsAt` does not change. `methods` replaces those of the login.
    *
    * Throws `SessionError` if nobody is signed in, and `SessionValueError` as `signIn` does.
    */

@@ -88,14 +88,15 @@ export interface Sessions<Data extends object = Record<string, unknown>> {
    */
   endAll(subject: string): Promise<void>;
   /**
-   * The subject's live sessions, newest first: with the option `list`. At most 100. A session that
-   * began before the option was set is there once its cookie was signed again. Rejects as `endAll`
-   * does, and with `SessionOptionsError` without the option.
+   * The subject's live sessions, newest first, at most 100. Needs the option `list`. A session that
+   * began before the option was set appears when its cookie is signed again. Rejects as `endAll` does,
+   * and with `SessionOptionsError` without the option.
    */
   list(subject: string): Promise<readonly SessionInfo[]>;
   /**
    * Ends one session of the subject, by the `ref` that `list` gives, everywhere at once. False if it is
-   * not one of this subject's, or over already; a session that got a new id has a new `ref`. Rejects as `list` does.
+   * not one of this subject's, or has already ended. A session that gets a new id gets a new `ref`.
+   * Rejects as `list` does.
    */
   end(subject: string, ref: string): Promise<boolean>;
   /**

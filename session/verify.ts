@@ -1,7 +1,7 @@
 /**
- * Endings are not seen until `exp`: a session that was logged out, or whose data changed, verifies until
- * then, because only the app's store knows. A verifier is for services beside the app, which must be able
- * to read a session but not to sign one, and need neither the secret nor the store.
+ * A verifier, for services beside the app that read sessions but must not sign any. It needs neither the
+ * secret nor the store. So it does not see endings or changes: a session that was logged out verifies
+ * until its `exp`.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export type { ReadonlySession } from "./readonly_session.ts";
 export interface VerifierOptions {
   /**
    * The app's public keys: the URL of its JWK set, or the set that `publicKeys()` gave. A URL is fetched
-   * at the first use, and again after ten minutes; an unknown `kid` or a failure has it fetched again at
+   * at the first use, and again after ten minutes; an unknown `kid` or a failure causes another fetch at
    * most every 30 s. While it can't be fetched, the last set is used, for a day. Use https, unless the
    * network is trusted.
    */
@@ -48,7 +48,7 @@ export interface Verifier<Data extends object = Record<string, unknown>> {
    * data. Rejects with `SessionError`, `code` `ERR_SESSION_KEYS`, if the keys can't be fetched.
    */
   read(source: Source): Promise<ReadonlySession<Data> | undefined>;
-  /** The same for a token that came otherwise, for example in a message. */
+  /** The same for a token that did not come in a cookie, for example in a message. */
   verify(token: string): Promise<ReadonlySession<Data> | undefined>;
 }
 
@@ -85,7 +85,7 @@ export function createVerifier<Data extends object = Record<string, unknown>>(
       token,
       cookie.audience,
     );
-    // Data that is only in the store is not missing here: nobody looks there.
+    // Without its data a token would count as ended, because its record is missing.
     return typeof read === "string" ? read : checkTime({ ...read, hasData: true }, now());
   }
 
@@ -111,7 +111,7 @@ export function createVerifier<Data extends object = Record<string, unknown>>(
   return Object.freeze({ read, verify });
 }
 
-/** The settings that a verifier has no use for. */
+/** Settings that a verifier never uses. */
 const NOTHING_TO_COMMIT = {
   secrets: () => [],
   format: "ES256",

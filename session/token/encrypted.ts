@@ -30,7 +30,7 @@ export interface RecordCipher {
   read(text: string): Promise<string | undefined>;
 }
 
-/** What encrypts the store's records of a cookie's sessions. The first secret's key does. */
+/** The cipher for the records of a cookie's sessions. The first secret's key encrypts. */
 export async function deriveRecordCipher(
   secrets: readonly Uint8Array<ArrayBuffer>[],
   audience: string,
@@ -74,7 +74,7 @@ async function deriveTokenKey(
   const texts = headers.map(encodeHeader);
   const keys: CryptoKey[] = [];
 
-  // Made at first use: most processes that start need few of them.
+  // Made at first use, because a process that has just started needs few of them.
   async function keyAt(index: number): Promise<CryptoKey> {
     return (keys[index] ??= await importKey(await bytesOf(index)));
   }
