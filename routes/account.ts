@@ -27,7 +27,7 @@ function places(
         <button>Log out everywhere else</button>
       </form>`
     : NO_HTML;
-  // Any name signs in here, so the list is not its owner's alone.
+  // Anyone may type any name, so others can see this list too.
   return html`<h1>Where you are logged in</h1>
     <p>
       This is a demonstration without passwords. Anyone can log in as ${subject}, see this list and
@@ -42,7 +42,7 @@ function places(
     <p><a href="${start}">Go to the start page</a></p>`;
 }
 
-/** One place. Its button has the same words as the others, so it is described by what is above. */
+/** One place. All buttons say the same, so each is described by the text above it. */
 function place(
   { ref, label = "Unknown browser", startedAt, seenAt }: SessionInfo,
   isOwn: boolean,

@@ -16,7 +16,7 @@ export async function POST(
   const { text: ref, refusal } = await readField(request, "ref");
   if (refusal !== undefined) return answers.problem({ ...OTHER_FORM, status: refusal });
   if (ref === session.ref) return logOut(session, context);
-  // Somebody else's session is answered as one that never was.
+  // Another user's session gets the same answer as one that does not exist.
   if (!(await sessions.end(subject, ref))) return answers.problem(NO_SESSION);
   note("logout-other", { user: subject });
   return answers.redirect(paths.account);
@@ -29,5 +29,5 @@ const OTHER_FORM = {
 const NO_SESSION: Problem = {
   status: 404,
   title: "No such session",
-  advice: "You may be logged out there already.",
+  advice: "You may already be logged out there.",
 };

@@ -1,7 +1,7 @@
-/** What a `User-Agent` has, and what we call that. The first that is found counts. */
+/** Parts of a `User-Agent`, and our names for them. The first that is found counts. */
 type Names = readonly (readonly [token: string, name: string])[];
 
-/** Each says that it is also the ones below it: Edge is "Chrome" and "Safari" as well. */
+/** Each also claims to be some of those below it: Edge says "Chrome" and "Safari" too. */
 const BROWSERS: Names = [
   ["Edg/", "Edge"],
   ["EdgA/", "Edge"],
@@ -16,7 +16,7 @@ const BROWSERS: Names = [
   ["curl/", "curl"],
 ];
 
-/** An iPhone is "like Mac OS X", and Android is "Linux". */
+/** In this order, because Android says "Linux" too. */
 const SYSTEMS: Names = [
   ["iPhone", "iOS"],
   ["iPad", "iPadOS"],
@@ -28,8 +28,8 @@ const SYSTEMS: Names = [
 ];
 
 /**
- * The browser and its system in a few words, such as "Firefox on Linux". These are always words of
- * ours: a client chooses what its `User-Agent` says, and so which of them it gets, and no others.
+ * The browser and its system in a few words, such as "Firefox on Linux". The words are always
+ * ours: a client can choose among them by its `User-Agent`, but not add its own.
  */
 export function browserName(userAgent: string | null): string {
   const browser = find(BROWSERS, userAgent) ?? "Unknown browser";

@@ -3,7 +3,7 @@ import { type Html, html, NO_HTML } from "./html.ts";
 import { time } from "./time.ts";
 import type { Data } from "./types.ts";
 
-/** "Your session": its times, its id, and what the cookie says that brought it. */
+/** "Your session": its times, its id, and the claims of the cookie that it came with. */
 export function sessionDetails(session: Session<Data>, cookies: string): Html {
   const { authenticatedAt, expiresAt, endsAt } = session;
   return html`<details>
@@ -26,7 +26,7 @@ function cookieRows(session: Session<Data>, cookies: string): Html {
   const [cookie, ...others] = cookies.split(";").flatMap((pair) => readCookie(pair, session.id));
   if (cookie === undefined || others.length > 0) return NO_HTML;
   const { name, bytes, claims } = cookie;
-  // The page does not show a whole id, as a log does not.
+  // Neither a page nor a log shows a whole id.
   const shown = JSON.stringify({ ...claims, sid: `${session.ref}...` }, null, 2);
   return html`${row("Cookie", html`<code>${name}</code>, ${String(bytes)} bytes of at most ${String(LIMIT)}`)}
   ${row("Its claims", html`<pre>${shown}</pre>`)}
@@ -44,7 +44,7 @@ interface TokenCookie {
   readonly claims: object;
 }
 
-/** One, or none where the cookie is another program's. */
+/** The cookie in a list of one; an empty list if it is another program's. */
 function readCookie(pair: string, id: string): readonly TokenCookie[] {
   const [name = "", token = "", ...rest] = pair.trim().split("=");
   const [, payload, , ...parts] = token.split(".");

@@ -5,7 +5,7 @@ import { Browser, KEY, ORIGIN, readPage, type TestApp, testApp } from "../suppor
 const FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 const VISITOR = "You are not logged in click here to log in";
 const FORM = "Log in Username Log in";
-const NO_SESSION = "No such session You may be logged out there already. Go to the start page";
+const NO_SESSION = "No such session You may already be logged out there. Go to the start page";
 
 type Send = TestApp["send"];
 
