@@ -17,7 +17,7 @@ export const LISTING: readonly Mutation[] = [
     rule: "confirm(): under a new id",
     how: "under the same",
     file: "session.ts",
-    find: "moveToNewId(draft, { authentication: { methods } });",
+    find: "moveToNewId(draft, { authentication: { methods: methods && [...methods] } });",
     replace: "draft.calls = { ...draft.calls, authentication: { methods } };",
     shows: ["lost", "fresh"],
   },
