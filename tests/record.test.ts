@@ -291,3 +291,10 @@ describe("a text that is none of ours is the store's fault, never nothing", () =
     expect(() => find(token, undefined, text)).toThrow(SessionStoreError);
   });
 });
+
+test.each(["ended", "moved"] as const)(
+  "two requests that mark an id as %s in one millisecond write texts that differ",
+  (how) => {
+    expect(writeMark(ID, how, START, OTHER_ID)).not.toBe(writeMark(ID, how, START, NEW));
+  },
+);

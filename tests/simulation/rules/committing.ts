@@ -64,7 +64,7 @@ export const COMMITTING: readonly Mutation[] = [
     file: "record.ts",
     find: "return `${id} ${how} ${at} ${other}`;",
     replace: 'return `${id} ${how} ${at} ${how === "moved" ? other : "AAAAAAAAAAAAAAAAAAAAAA"}`;',
-    shows: ["missedEnd", "revived"],
+    shows: { path: "tests/record.test.ts", title: "in one millisecond write texts that differ" },
   },
   {
     rule: "A generation that was replaced does not come back",
