@@ -229,7 +229,7 @@ async function findAgain(
   const { id, login } = token.state;
   const before = (key: string): string | undefined => original(draft, texts.get(key));
   if (found.kind === "ended") {
-    // It stays ended, whatever the store says now: another request may take its own end back.
+    // It stays ended, whatever the store says now: the handler saw an empty session.
     const mark = findMark(id, before(id));
     const { at, next } = mark ?? found;
     return { ...found, at, next, hasMark: mark !== undefined };

@@ -2,13 +2,14 @@
  * What the store keeps, as text. Each value begins with its own key, so that an answer about another
  * key is noticed; then come its kind and a number.
  *
- * | value        | text                                                                          |
- * |--------------|-------------------------------------------------------------------------------|
- * | a record     | `ID record VERSION CLAIMS`: a session's newest state; the claims as in a token, |
- * |              | as JSON or, where tokens are encrypted, as a JWE of it                        |
- * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                        |
- * | a moved mark | `ID moved MILLISECONDS ID`: it continues under the second id                  |
- * | a generation | `KEY generation MILLISECONDS RANDOM`: sessions of another one ended then      |
+ * | value        | text                                                                     |
+ * |--------------|--------------------------------------------------------------------------|
+ * | a record     | `ID record VERSION CLAIMS`: a session's newest state                     |
+ * | a mark       | `ID ended MILLISECONDS RANDOM`: the session ended then                   |
+ * | a moved mark | `ID moved MILLISECONDS ID`: it continues under the second id             |
+ * | a generation | `KEY generation MILLISECONDS RANDOM`: sessions of another one ended then |
+ *
+ * The claims are as in a token: JSON, or a JWE of it where tokens are encrypted.
  *
  * Another system's session has a mark as well, under the key of its credential: it moved to ours.
  *
