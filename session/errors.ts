@@ -84,11 +84,13 @@ export class SessionTooLargeError extends SessionError {
     const keys = Array.from(data, ([key, text]) => ({ key, bytes: encoder.encode(text).length }));
     keys.sort((one, other) => other.bytes - one.bytes);
     const largest = keys.slice(0, 3).map(({ key, bytes }) => `${JSON.stringify(key)} ${bytes}`);
+    const [action, advice] =
+      what === "cookie" ? ["send", `, or use dataIn: "store"`] : ["store", ""];
     super(
       "ERR_SESSION_TOO_LARGE",
-      `Cannot send the session ${what}: it takes ${bytes} bytes, and the limit is ${limit}` +
+      `Cannot ${action} the session ${what}: it takes ${bytes} bytes, and the limit is ${limit}` +
         (largest.length === 0 ? "" : ` (largest keys: ${largest.join(", ")})`) +
-        `. Keep less in the session${what === "cookie" ? `, or use dataIn: "store"` : ""}`,
+        `. Keep less in the session${advice}`,
     );
     this.bytes = bytes;
     this.limit = limit;

@@ -47,6 +47,7 @@ describe("the size of a cookie", () => {
         { key: "count", bytes: 1 },
       ],
     });
+    expect(String(error)).toContain("Cannot send the session cookie: ");
     expect(String(error)).toContain(`"ä" 5002, "cart" 7, "username" 5`);
     expect(store.written).toEqual([]);
     expect(app.events).toMatchObject([{ type: "too-large", id: session.id }]);

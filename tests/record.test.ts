@@ -230,6 +230,7 @@ describe("the texts", () => {
       const larger = stateOf({ small: "1", text: valueOf(fits + 1) });
       const error = await errorOf(() => textOf(larger));
       expect(error).toBeInstanceOf(SessionTooLargeError);
+      expect(String(error)).toContain("Cannot store the session record: ");
       expect(error).toMatchObject({
         limit: 1024 * 1024,
         keys: [{ key: "text" }, { key: "small", bytes: 1 }],
