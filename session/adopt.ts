@@ -115,7 +115,7 @@ async function tokenOf(
   const id = credential === undefined ? randomId() : await hashKey("adopted", audience, credential);
   const content = { data: new Map(texts), flashes: [], permanent };
   const state = { id, version: 0, ...times, login, ...content, unknown: NO_CLAIMS };
-  return { text: "", state, hasData: true, isCurrentKey: true };
+  return { text: "", state, hasData: true, isCurrentKey: true, isExposed: false };
 }
 
 /** The other system's cookie. Throws `SessionOptionsError` for one that cannot exist. */

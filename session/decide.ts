@@ -202,7 +202,7 @@ export function decideRefresh({ found, now }: Sight, { dataIn }: Settings): Plan
 /** Whether a cookie is signed again though nobody changed its session. */
 export function isDue({ token, state, isNewer }: Live, now: number): boolean {
   if (isNewer) return true;
-  if (token.isExposed === true) return true;
+  if (token.isExposed) return true;
   const seconds = now / 1000;
   const { issuedAt, expiresAt } = token.state;
   if (!token.isCurrentKey && seconds - issuedAt > OVERLAP) return true;

@@ -37,7 +37,7 @@ function contentOf(data: Record<string, string>, flashes: readonly Flash[] = [])
 /** The draft of a request whose session holds this. */
 function draftOf(data: Record<string, string>, change: Partial<Content> = {}): Draft {
   const state = stateOf(data, change);
-  const token = { text: "token", state, hasData: true, isCurrentKey: true };
+  const token = { text: "token", state, hasData: true, isCurrentKey: true, isExposed: false };
   return createDraft(settings, undefined, {
     kind: "live",
     token,
@@ -99,7 +99,7 @@ describe("reading a draft", () => {
 
   test("no request changes what another one reads", () => {
     const state = stateOf(NAME_AND_CART);
-    const token = { text: "token", state, hasData: true, isCurrentKey: true };
+    const token = { text: "token", state, hasData: true, isCurrentKey: true, isExposed: false };
     const found = { kind: "live", token, state, isNewer: false, hasRecord: false } as const;
     const [one, other] = [
       createDraft(settings, undefined, found),

@@ -372,7 +372,7 @@ async function commitKey(
     replace: () => (isUp ? true : Promise.reject(new SessionStoreError("it is down"))),
   };
   const settings = checkOptions({ secretKey: SECRET, store, storeTimeout, now: () => START });
-  const token = { text: "", state: stateOf(), hasData: true, isCurrentKey: true };
+  const token = { text: "", state: stateOf(), hasData: true, isCurrentKey: true, isExposed: false };
   const { state } = token;
   const found = { kind: "live", token, state, isNewer: false, hasRecord: false } as const;
   const draft = createDraft(settings, undefined, found);

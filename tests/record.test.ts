@@ -33,7 +33,7 @@ function loginOf(generation?: string): Login {
 }
 
 function tokenOf(state: State, hasData = true): VerifiedToken {
-  return { text: "token", state, hasData, isCurrentKey: true };
+  return { text: "token", state, hasData, isCurrentKey: true, isExposed: false };
 }
 
 /** The cookie's state, and the record's of another version. */

@@ -28,8 +28,8 @@ export interface RingOptions {
   readonly secrets: () => MaybePromise<readonly Uint8Array<ArrayBuffer>[]>;
   /** The `aud` claim. */
   readonly audience: string;
-  /** The format of the tokens that are made. `"HS256"` by default. */
-  readonly format?: Format;
+  /** The format of the tokens that are made. */
+  readonly format: Format;
 }
 
 /** Keys by the encoded headers that select them, the current one first. */
@@ -48,7 +48,7 @@ type Keys = ReadonlyMap<string, RingKey>;
  * instances at once, and changing back signs everyone out. An instance that does not encrypt leaves
  * encrypted tokens of its own secret as they are until they change.
  */
-export function createRing({ secrets, audience, format = "HS256" }: RingOptions): Ring {
+export function createRing({ secrets, audience, format }: RingOptions): Ring {
   const encrypts = format === "A256GCM";
 
   const signed = lazily(async () => {

@@ -16,8 +16,8 @@ export interface VerifiedToken {
   readonly hasData: boolean;
   /** False if it was made with a fallback key, or in another format than new ones. */
   readonly isCurrentKey: boolean;
-  /** Whether it is readable although new tokens are encrypted. False by default. */
-  readonly isExposed?: boolean;
+  /** Whether it is readable although new tokens are encrypted. */
+  readonly isExposed: boolean;
 }
 
 /** Makes and reads the tokens of one cookie, and encrypts and decrypts its sessions' records. */
@@ -70,7 +70,7 @@ export interface TokensOptions extends RingOptions {
 
 /** Signs and verifies one cookie's tokens, and caches those that it verified or signed. */
 export function createTokens(options: TokensOptions): Tokens {
-  const { audience, format = "HS256", now } = options;
+  const { audience, format, now } = options;
   const isEncrypting = format === "A256GCM";
   const cache = createCache<VerifiedToken>(sizeOf);
   const ring = createRing(options);

@@ -24,6 +24,7 @@ async function verifyCases(cookies: readonly string[]): Promise<Case[]> {
   if (token === undefined || keys === undefined) return [];
   const tokens = token.createTokens({
     secrets: () => keys.checkSecrets(readSecret()),
+    format: "HS256",
     audience: "session",
     now: Date.now,
   });

@@ -50,6 +50,7 @@ export const TOKEN: VerifiedToken = {
   state: STATE,
   hasData: true,
   isCurrentKey: true,
+  isExposed: false,
 };
 const NO_CALLS: Calls = {
   signedIn: undefined,

@@ -36,7 +36,7 @@ export function tokensOf(
   const { secrets = [SECRET], audience = AUDIENCE, now = () => START } = options;
   const encoder = new TextEncoder();
   const keys = secrets.map((secret) => encoder.encode(secret));
-  return createTokens({ secrets: () => keys, audience, now });
+  return createTokens({ secrets: () => keys, format: "HS256", audience, now });
 }
 
 /** A session that began at `START`, with this data as tagged JSON. */
