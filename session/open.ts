@@ -1,7 +1,7 @@
 import { adoptedDraft } from "./adopt.ts";
 import { createDraft, type Draft } from "./changes.ts";
 import { cookieValues } from "./cookie/header.ts";
-import { chain, type MaybePromise } from "./maybe.ts";
+import { chain, isPromise, type MaybePromise } from "./maybe.ts";
 import type { SessionOptions, Settings } from "./options.ts";
 import { type Found, find } from "./record.ts";
 import { headersOf, type Source, webHeadersOf } from "./source.ts";
@@ -14,6 +14,7 @@ import type { Tokens, VerifiedToken } from "./token/token.ts";
  * before the user's own could push that out of sight, and the attacker's into its place.
  */
 const CANDIDATES = 4;
+const NO_VALUES: readonly string[] = [];
 
 /**
  * Makes what opens sessions: from a `Cookie` header, or null, it makes the draft of the session that the
@@ -28,16 +29,34 @@ export function createOpener<Data extends object>(
   const { cookie, onEvent } = settings;
 
   function open(source: Source, header: string | null): MaybePromise<Draft> {
-    const values = header === null ? [] : cookieValues(header, cookie.name);
+    const values = header === null ? NO_VALUES : cookieValues(header, cookie.name);
     const [first] = values;
-    // Without a key nobody could sign in, so its absence shows at the first visitor.
-    if (first === undefined) return chain(settings.secrets(), () => openWithout(source, values));
+    if (first === undefined) return openVisitor(source);
     if (values.length > 1) return openOneOf(source, values);
-    return chain(tokens.verify(first), (token) =>
-      typeof token === "string"
-        ? openWithout(source, values, token)
-        : chain(lookUp(token), (found) => openFound(source, found)),
-    );
+    const token = tokens.verify(first);
+    return isPromise(token)
+      ? token.then((token) => openWith(source, values, token))
+      : openWith(source, values, token);
+  }
+
+  function openVisitor(source: Source): MaybePromise<Draft> {
+    // Without a key nobody could sign in, so its absence shows at the first visitor.
+    const secrets = settings.secrets();
+    return isPromise(secrets)
+      ? secrets.then(() => openWithout(source, NO_VALUES))
+      : openWithout(source, NO_VALUES);
+  }
+
+  function openWith(
+    source: Source,
+    values: readonly string[],
+    token: VerifiedToken | Rejection,
+  ): MaybePromise<Draft> {
+    if (typeof token === "string") return openWithout(source, values, token);
+    const found = lookUp(token);
+    return isPromise(found)
+      ? found.then((found) => openFound(source, found))
+      : openFound(source, found);
   }
 
   /**
@@ -49,25 +68,26 @@ export function createOpener<Data extends object>(
     values: readonly string[],
     reason?: Rejection,
   ): MaybePromise<Draft> {
-    const adoptable = values.some(hasOurType)
-      ? undefined
-      : adopt?.(webHeadersOf(headersOf(source)));
-    return chain(adoptable, (adoptable) => {
-      if (adoptable !== undefined) {
-        return adoptedDraft(adoptable, store, settings, source);
-      }
-      if (reason !== undefined) onEvent({ type: "rejected", reason });
-      return createDraft(settings, source);
-    });
+    if (adopt === undefined || values.some(hasOurType)) return openEmpty(source, reason);
+    return chain(adopt(webHeadersOf(headersOf(source))), (adoptable) =>
+      adoptable === undefined
+        ? openEmpty(source, reason)
+        : adoptedDraft(adoptable, store, settings, source),
+    );
+  }
+
+  function openEmpty(source: Source, reason: Rejection | undefined): Draft {
+    if (reason !== undefined) onEvent({ type: "rejected", reason });
+    return createDraft(settings, source);
   }
 
   /** What the store says of a cookie. */
   function lookUp(token: VerifiedToken): MaybePromise<Found> {
     const { id, login } = token.state;
-    const keys = login === undefined ? [id] : [id, login.key];
-    return chain(store.get(keys), ([text, generation]) =>
-      find(token, text, generation, tokens.reveal),
-    );
+    const texts = store.get(login === undefined ? [id] : [id, login.key]);
+    return isPromise(texts)
+      ? texts.then(([text, generation]) => find(token, text, generation, tokens.reveal))
+      : find(token, texts[0], texts[1], tokens.reveal);
   }
 
   function openFound(source: Source, found: Found): Draft {

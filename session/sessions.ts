@@ -6,7 +6,8 @@ import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import type { SessionInfo } from "./list_calls.ts";
 import { checkSubject } from "./login.ts";
-import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
+import { chain, isPromise, type MaybePromise } from "./maybe.ts";
+import type { Draft } from "./changes.ts";
 import { createInsecureWarning } from "./insecure.ts";
 import { createOpener } from "./open.ts";
 import { checkOptions, type SessionOptions } from "./options.ts";
@@ -168,16 +169,27 @@ export function createSessions<
     headers: Headers | NodeHeaders,
     header: string | null,
   ): Opened<Data> {
-    const draft = rescue(() => openDraft(source, header), tell);
-    const session = chain(draft, (draft) => new Session<Data>(draft));
+    const draft = openDraftOf(source, header);
+    const session = isPromise(draft)
+      ? draft.then((draft) => new Session<Data>(draft))
+      : new Session<Data>(draft);
     const opened = { header, session, isInHandler: false };
     openedOf.set(headers, opened);
     if (isPromise(session)) session.then(undefined, () => openedOf.delete(headers));
     return opened;
   }
 
+  function openDraftOf(source: Source, header: string | null): MaybePromise<Draft> {
+    try {
+      const draft = openDraft(source, header);
+      return isPromise(draft) ? draft.catch(tell) : draft;
+    } catch (error) {
+      return tell(error);
+    }
+  }
+
   function read(source: Source): MaybePromise<ReadonlySession<Data>> {
-    const draft = rescue(() => openDraft(source, cookieHeaderOf(headersOf(source))), tell);
+    const draft = openDraftOf(source, cookieHeaderOf(headersOf(source)));
     return chain(draft, (draft) => new ReadonlySession<Data>(draft));
   }
 
@@ -190,11 +202,10 @@ export function createSessions<
   function commit(session: Session<Data>, response: Response): MaybePromise<Response> {
     const draft = draftOf(session);
     const isAgain = draft.committed !== undefined;
-    return chain(commitCookies(session), (cookies) => {
-      const lines = cookies.map(({ line }) => line);
-      const isDone = isAgain && lines.length > 0 && hasLines(response, lines);
-      return isDone ? response : withSession(response, draft.isTouched, lines);
-    });
+    const cookies = commitCookies(session);
+    return isPromise(cookies)
+      ? cookies.then((cookies) => respond(response, draft.isTouched, cookies, isAgain))
+      : respond(response, draft.isTouched, cookies, isAgain);
   }
 
   function commitCookie(
@@ -213,12 +224,22 @@ export function createSessions<
       throw new TypeError("Cannot commit the session: it comes from read. Use open or handler");
     }
     const draft = draftOf(session);
-    const cookies = (draft.committed ??= rescue(() => commitDraft(committer, draft), tell));
-    if (isPromise(cookies)) cookies.then(undefined, () => (draft.committed = undefined));
-    return chain(cookies, (cookies) => {
-      if (cookies.length > 0) warnWhereInsecure(draft.source);
-      return cookies;
-    });
+    return (draft.committed ??= commitOnce(draft));
+  }
+
+  function commitOnce(draft: Draft): MaybePromise<readonly CommittedCookie[]> {
+    const cookies = commitDraft(committer, draft);
+    if (!isPromise(cookies)) return cookies;
+    return cookies.then(
+      (cookies) => {
+        if (cookies.length > 0) warnWhereInsecure(draft.source);
+        return cookies;
+      },
+      (error: unknown) => {
+        draft.committed = undefined;
+        return tell(error);
+      },
+    );
   }
 
   if (options.adopt !== undefined && settings.store === null) onEvent({ type: "adopts-copies" });
@@ -234,34 +255,46 @@ export function createSessions<
     { origin }: { readonly origin?: false } = {},
   ): (request: Incoming, ...rest: Rest) => MaybePromise<Response> {
     function run(session: Session<Data>, request: Incoming, rest: Rest): MaybePromise<Response> {
-      return chain(handle(request, session, ...rest), checked);
+      const response = handle(request, session, ...rest);
+      return isPromise(response)
+        ? Promise.resolve(response).then((response) => commit(session, checked(response)))
+        : commit(session, checked(response));
     }
 
     return (request, ...rest) => {
       if (isRefused(request, origin)) return refuseOrigin();
-      const header = request.headers.get("cookie");
-      const outer = openedOf.get(request.headers);
+      const { headers } = request;
+      const header = headers.get("cookie");
+      const outer = openedOf.get(headers);
       if (outer?.isInHandler === true && outer.header === header) {
-        return chain(outer.session, (session) => run(session, request, rest));
+        return chain(outer.session, (session) => chain(handle(request, session, ...rest), checked));
       }
       let opened: Opened<Data> | undefined;
-      const leave = (): void => {
-        if (opened !== undefined) opened.isInHandler = false;
-      };
       try {
-        opened = openAnew(request, request.headers, header);
+        opened = openAnew(request, headers, header);
         opened.isInHandler = true;
-        const response = chain(opened.session, (session) =>
-          chain(run(session, request, rest), (response) => commit(session, response)),
-        );
-        if (isPromise(response)) return response.catch(answerStoreError).finally(leave);
-        leave();
+        const { session } = opened;
+        const response = isPromise(session)
+          ? session.then((session) => run(session, request, rest))
+          : run(session, request, rest);
+        if (isPromise(response)) return leaveLater(opened, response);
+        opened.isInHandler = false;
         return response;
       } catch (error) {
-        leave();
+        if (opened !== undefined) opened.isInHandler = false;
         return answerStoreError(error);
       }
     };
+  }
+
+  async function leaveLater(opened: Opened<Data>, response: Promise<Response>): Promise<Response> {
+    try {
+      return await response;
+    } catch (error) {
+      return answerStoreError(error);
+    } finally {
+      opened.isInHandler = false;
+    }
   }
 
   async function endAll(subject: string): Promise<void> {
@@ -336,6 +369,18 @@ function failWithoutList(action: string): never {
   throw new SessionOptionsError(
     `Cannot ${action}: there is no list. Give createSessions list: true`,
   );
+}
+
+/** `isAgain`: an earlier commit may have put the cookies on this very response. */
+function respond(
+  response: Response,
+  isTouched: boolean,
+  cookies: readonly CommittedCookie[],
+  isAgain: boolean,
+): Response {
+  const lines = cookies.map(({ line }) => line);
+  const isDone = isAgain && lines.length > 0 && hasLines(response, lines);
+  return isDone ? response : withSession(response, isTouched, lines);
 }
 
 function hasLines(response: Response, lines: readonly string[]): boolean {

@@ -1,5 +1,5 @@
 import { SessionStoreError } from "../errors.ts";
-import { chain, isPromise, type MaybePromise, within } from "../maybe.ts";
+import { isPromise, within } from "../maybe.ts";
 import type { Store } from "./store.ts";
 
 /** A store that keeps nothing, so every verified cookie is valid. */
@@ -14,15 +14,6 @@ export const NO_STORE: Store = {
  * session that has not ended.
  */
 export function guarded(store: Store, timeout: number): Store {
-  function guard<T>(call: () => MaybePromise<T>): MaybePromise<T> {
-    try {
-      const answer = call();
-      return isPromise(answer) ? wait(answer) : answer;
-    } catch (error) {
-      throw storeError(error);
-    }
-  }
-
   async function wait<T>(answer: Promise<T>): Promise<T> {
     try {
       return await within(answer, timeout, () => {
@@ -34,16 +25,24 @@ export function guarded(store: Store, timeout: number): Store {
   }
 
   return {
-    get: (keys) =>
-      chain(
-        guard(() => store.get(keys)),
-        (values) => checkValues(values, keys),
-      ),
-    replace: (...change) =>
-      chain(
-        guard(() => store.replace(...change)),
-        checkReplaced,
-      ),
+    get(keys) {
+      try {
+        const values = store.get(keys);
+        return isPromise(values)
+          ? wait(values).then((values) => checkValues(values, keys))
+          : checkValues(values, keys);
+      } catch (error) {
+        throw storeError(error);
+      }
+    },
+    replace(...change) {
+      try {
+        const answer = store.replace(...change);
+        return isPromise(answer) ? wait(answer).then(checkReplaced) : checkReplaced(answer);
+      } catch (error) {
+        throw storeError(error);
+      }
+    },
   };
 }
 
