@@ -2,7 +2,6 @@ import { Database } from "bun:sqlite";
 import { readFileSync } from "node:fs";
 import manifest from "./package.json" with { type: "json" };
 import { type App, createApp, PATHS } from "./routes/mod.ts";
-import { chain } from "./routes/shared/chain.ts";
 import {
   checkKey,
   type Configuration,
@@ -172,15 +171,15 @@ export async function start(
   });
   let isStopping = false;
   const isReady = async (): Promise<boolean> => !isStopping && (await isAnswering(store));
-  const app = createApp({ ...configuration, secretKey, store, log, isReady });
-  const server = listen(configuration, idleTimeout, {
-    fetch: (request, server) =>
-      chain(app.fetch(request, server), (response) => {
-        if (isStopping) response.headers.set("connection", "close");
-        return response;
-      }),
-    error: app.error,
+  const app = createApp({
+    ...configuration,
+    secretKey,
+    store,
+    log,
+    isReady,
+    isStopping: () => isStopping,
   });
+  const server = listen(configuration, idleTimeout, app);
   if (publicOrigin === undefined && !isLoopback(host)) {
     const reason = "PUBLIC_ORIGIN is missing: no cookie is Secure, and no answer asks for https";
     log.note("insecure", { reason });
@@ -208,12 +207,10 @@ function nameOf(key: KeySource): string {
   return key.from === "DATA_FOLDER" ? `the key in ${key.file}` : key.from;
 }
 
-type Handlers = Pick<App, "fetch" | "error">;
-
 function listen(
   { host, port }: Configuration,
   idleTimeout: number,
-  handlers: Handlers,
+  app: App,
 ): Bun.Server<undefined> {
   try {
     return Bun.serve({
@@ -226,7 +223,7 @@ function listen(
       reusePort: false,
       maxRequestBodySize: REQUEST_LIMIT,
       idleTimeout,
-      ...handlers,
+      ...app,
     });
   } catch (error) {
     throw new Error(`Cannot listen on ${host}, port ${port}: ${reasonOf(error)}`, { cause: error });

@@ -8,8 +8,19 @@ export function GET(request: Request, session: Session<Data>, context: Context):
   const { paths, answers } = context;
   const username = session.get("username");
   return username === undefined
-    ? answers.page("Not logged in", visitor(paths))
+    ? answers.document(visitorDocument(paths))
     : answers.document(memberDocument(username, request, session, context));
+}
+
+/** By the application's paths: it never changes. */
+const visitorDocuments = new WeakMap<Paths, string>();
+
+function visitorDocument(paths: Paths): string {
+  const known = visitorDocuments.get(paths);
+  if (known !== undefined) return known;
+  const document = renderDocument("Not logged in", visitor(paths));
+  visitorDocuments.set(paths, document);
+  return document;
 }
 
 function visitor({ login }: Paths): Html {

@@ -13,13 +13,14 @@ export interface Log {
    */
   readonly note: (event: string, fields?: Fields, when?: "always" | "done") => void;
   /**
-   * Answers a request, and writes the line of what was noted meanwhile, with these fields. They are
-   * asked for before the answer is waited for: of a connection that is reset nothing is known.
+   * Makes a function that answers a request and writes the line of what was noted meanwhile, with these
+   * fields. They are asked for before the answer is waited for: of a connection that is reset nothing is
+   * known.
    */
-  readonly request: (
-    answer: () => MaybePromise<Response>,
-    fields: () => Fields,
-  ) => MaybePromise<Response>;
+  readonly around: <Parameters extends unknown[]>(
+    answer: (...parameters: Parameters) => MaybePromise<Response>,
+    fields: (...parameters: NoInfer<Parameters>) => Fields,
+  ) => (...parameters: Parameters) => MaybePromise<Response>;
 }
 
 interface Note {
@@ -43,10 +44,10 @@ export function createLog(format: "text" | "json", write: (line: string) => void
     write(toLine(notes, fields).replaceAll(UNFIT, escape));
   }
 
-  function finish(notes: Notes, status: number, fields: () => Fields): void {
+  function finish(notes: Notes, status: number, fields: Fields): void {
     notes.isWritten = true;
     const list = notes.list.filter(({ when }) => status < 500 || when === "always");
-    if (list.length > 0) put(list, fields());
+    if (list.length > 0) put(list, fields);
   }
 
   async function finishLate(
@@ -60,7 +61,7 @@ export function createLog(format: "text" | "json", write: (line: string) => void
       ({ status } = response);
       return response;
     } finally {
-      finish(notes, status, () => fields);
+      finish(notes, status, fields);
     }
   }
 
@@ -70,18 +71,24 @@ export function createLog(format: "text" | "json", write: (line: string) => void
       if (notes === undefined || notes.isWritten) put([{ event, fields, when }], {});
       else notes.list.push({ event, fields, when });
     },
-    request(answer, fields) {
-      const notes: Notes = { list: [], isWritten: false };
-      try {
-        const response = present.run(notes, answer);
-        if (response instanceof Promise) return finishLate(notes, response, fields());
-        finish(notes, response.status, fields);
-        return response;
-      } catch (error) {
-        finish(notes, 500, fields);
-        throw error;
-      }
-    },
+    around:
+      (answer, fields) =>
+      (...parameters) => {
+        const notes: Notes = { list: [], isWritten: false };
+        try {
+          const response = present.run(notes, answer, ...parameters);
+          if (response instanceof Promise) {
+            return finishLate(notes, response, fields(...parameters));
+          }
+          // As for most requests.
+          if (notes.list.length === 0) notes.isWritten = true;
+          else finish(notes, response.status, fields(...parameters));
+          return response;
+        } catch (error) {
+          finish(notes, 500, fields(...parameters));
+          throw error;
+        }
+      },
   };
 }
 

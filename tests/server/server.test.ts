@@ -335,7 +335,7 @@ describe.concurrent("the deadline", () => {
 describe.concurrent("F1, F6: an error that nothing caught", () => {
   test("is a page with the headers of every page, and without a reason", async () => {
     const times = "{ idleTimeout: 10, drainTime: 0, stopDeadline: 1000 }";
-    const broken = `{ ...${LOG}, request: () => { throw new Error("/home/secret/log.ts") } }`;
+    const broken = `{ ...${LOG}, around: () => () => { throw new Error("/home/secret/log.ts") } }`;
     await using program = new Program(script(times, broken), MEMORY);
     const origin = await program.origin();
     for (const init of [{}, { method: "POST", body: "{}", headers: { accept: "text/html" } }]) {

@@ -45,6 +45,7 @@ export function testApp(options: Partial<AppOptions> = {}): TestApp {
     trustedProxies: parseTrustedProxies(""),
     log: createLog("text", (line) => void lines.push(line)),
     isReady: () => true,
+    isStopping: () => false,
     ...options,
   });
   // As Bun's server does with `fetch` and `error`.

@@ -21,6 +21,7 @@ async function findPage(): Promise<{ readonly body: string; readonly headers: He
     trustedProxies: { check: () => false },
     log: createLog("text", () => {}),
     isReady: () => true,
+    isStopping: () => false,
   });
   const peers = { requestIP: () => null };
   const body = new URLSearchParams({ username: "user000000" });

@@ -22,7 +22,7 @@ describe("createLog", () => {
   test("writes what a request noted on one line, with its fields and the time in UTC", async () => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
-    await log.request(
+    await log.around(
       async () => {
         log.note("first", { user: "admin" });
         await Bun.sleep(0);
@@ -30,7 +30,7 @@ describe("createLog", () => {
         return new Response();
       },
       () => ({ address: "192.0.2.1" }),
-    );
+    )();
     expect(texts(lines)).toEqual(['first user="admin"; second address="192.0.2.1"']);
     expect(lines[0]).toMatch(LINE);
   });
@@ -38,10 +38,10 @@ describe("createLog", () => {
   test("writes nothing for a request where nothing happened", async () => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
-    await log.request(
+    await log.around(
       () => new Response(),
       () => ({}),
-    );
+    )();
     expect(lines).toEqual([]);
   });
 
@@ -49,7 +49,7 @@ describe("createLog", () => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
     const request = async (name: string): Promise<Response> =>
-      log.request(
+      log.around(
         async () => {
           log.note("begin", { name });
           await Bun.sleep(0);
@@ -57,7 +57,7 @@ describe("createLog", () => {
           return new Response();
         },
         () => ({}),
-      );
+      )();
     await Promise.all([request("a"), request("b")]);
     expect(texts(lines)).toEqual(['begin name="a"; end name="a"', 'begin name="b"; end name="b"']);
   });
@@ -70,7 +70,7 @@ describe("createLog", () => {
       throw new Error("no answer");
     };
     for (const answer of [fail, async () => fail()]) {
-      const request = async (): Promise<Response> => log.request(answer, () => ({}));
+      const request = async (): Promise<Response> => log.around(answer, () => ({}))();
       expect(request).toThrow("no answer");
     }
     await Bun.sleep(0);
@@ -85,14 +85,14 @@ describe("createLog", () => {
   ])("writes what was done where the answer is %d: %j", async (status, expected) => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
-    await log.request(
+    await log.around(
       () => {
         log.note("tried");
         log.note("did", {}, "done");
         return new Response(null, { status });
       },
       () => ({}),
-    );
+    )();
     expect(texts(lines)).toEqual(expected);
   });
 
@@ -100,7 +100,7 @@ describe("createLog", () => {
     const lines: string[] = [];
     const log = createLog("text", (line) => void lines.push(line));
     const late = Promise.withResolvers<void>();
-    await log.request(
+    await log.around(
       () => {
         setTimeout(() => {
           log.note("late-write");
@@ -110,7 +110,7 @@ describe("createLog", () => {
         return new Response();
       },
       () => ({}),
-    );
+    )();
     await late.promise;
     expect(texts(lines)).toEqual(["first", "late-write"]);
   });
