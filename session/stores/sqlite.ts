@@ -66,8 +66,11 @@ export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOption
 
   /** One statement for all keys, because each one locks the file anew. */
   function prepareSelect(count: number): SqliteStatement {
-    const one = `(SELECT value FROM "${table}" WHERE key = ? AND expires > ?)`;
-    const columns = Array.from({ length: count }, (_, at) => `${one} AS "${at}"`);
+    const columns = Array.from(
+      { length: count },
+      (_, at) =>
+        `(SELECT value FROM "${table}" WHERE key = ?${at + 2} AND expires > ?1) AS value${at}`,
+    );
     const select = database.prepare(`SELECT ${columns.join(", ")}`);
     selects.set(count, select);
     return select;
@@ -75,10 +78,9 @@ export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOption
 
   function get(keys: readonly string[]): (string | undefined)[] {
     if (keys.length === 0) return [];
-    const now = Date.now();
     const select = selects.get(keys.length) ?? prepareSelect(keys.length);
-    const [row] = select.all(...keys.flatMap((key) => [key, now]));
-    return keys.map((_, at) => valueOf(row, `${at}`));
+    const [row] = select.all(Date.now(), ...keys);
+    return keys.map((_, at) => valueOf(row, `value${at}`));
   }
 
   function put(key: string, previous: string | undefined, next: string, ttl: number): boolean {
