@@ -6,7 +6,7 @@ import { withSession } from "./cookie/response.ts";
 import { SessionOptionsError, SessionStoreError } from "./errors.ts";
 import type { SessionInfo } from "./list_calls.ts";
 import { checkSubject } from "./login.ts";
-import { chain, isPromise, type MaybePromise } from "./maybe.ts";
+import { chain, isPromise, type MaybePromise, rescue } from "./maybe.ts";
 import type { Draft } from "./changes.ts";
 import { createInsecureWarning } from "./insecure.ts";
 import { createOpener } from "./open.ts";
@@ -169,28 +169,41 @@ export function createSessions<
     headers: Headers | NodeHeaders,
     header: string | null,
   ): Opened<Data> {
-    const draft = openDraftOf(source, header);
-    const session = isPromise(draft)
-      ? draft.then((draft) => new Session<Data>(draft))
-      : new Session<Data>(draft);
-    const opened = { header, session, isInHandler: false };
+    const opened = { header, session: openSession(source, headers, header), isInHandler: false };
     openedOf.set(headers, opened);
-    if (isPromise(session)) session.then(undefined, () => openedOf.delete(headers));
     return opened;
   }
 
-  function openDraftOf(source: Source, header: string | null): MaybePromise<Draft> {
+  function openSession(
+    source: Source,
+    headers: Headers | NodeHeaders,
+    header: string | null,
+  ): MaybePromise<Session<Data>> {
     try {
       const draft = openDraft(source, header);
-      return isPromise(draft) ? draft.catch(tell) : draft;
+      return isPromise(draft) ? openLater(draft, headers) : new Session<Data>(draft);
     } catch (error) {
       return tell(error);
     }
   }
 
+  async function openLater(
+    draft: Promise<Draft>,
+    headers: Headers | NodeHeaders,
+  ): Promise<Session<Data>> {
+    try {
+      return new Session<Data>(await draft);
+    } catch (error) {
+      openedOf.delete(headers);
+      return tell(error);
+    }
+  }
+
   function read(source: Source): MaybePromise<ReadonlySession<Data>> {
-    const draft = openDraftOf(source, cookieHeaderOf(headersOf(source)));
-    return chain(draft, (draft) => new ReadonlySession<Data>(draft));
+    return rescue(() => {
+      const draft = openDraft(source, cookieHeaderOf(headersOf(source)));
+      return chain(draft, (draft) => new ReadonlySession<Data>(draft));
+    }, tell);
   }
 
   /** Tells of a store that fails, and fails as it did. */
