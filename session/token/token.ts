@@ -79,12 +79,11 @@ export function createTokens(options: TokensOptions): Tokens {
     const known = cache.get(token);
     if (known !== undefined) return checkTime(known, now());
     return chain(ring.select(token), (key) =>
-      typeof key === "string" ? key : verifyWith(key, token),
+      typeof key === "string" ? key : readToken(key, token, audience).then(keep),
     );
   }
 
-  async function verifyWith(key: RingKey, token: string): Promise<VerifiedToken | Rejection> {
-    const verified = await readToken(key, token, audience);
+  function keep(verified: VerifiedToken | Rejection): VerifiedToken | Rejection {
     if (typeof verified === "string") return verified;
     cache.put(verified.text, verified);
     return checkTime(verified, now());
