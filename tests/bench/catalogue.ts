@@ -1,5 +1,5 @@
 /** The servers and the workloads: what is measured with what. */
-import { attackList, attacks, forgedList } from "./cookies.ts";
+import { attackList, attacks, forgedList, userName } from "./cookies.ts";
 
 export interface ServerEntry {
   /** The name of its file in `servers/`, and on the command line. */
@@ -75,7 +75,8 @@ export interface Workload {
   readonly label: string;
   readonly method: "GET" | "POST";
   readonly path: string;
-  readonly body?: string;
+  /** The forms to send in turn. */
+  readonly bodies?: (users: number) => readonly string[];
   /** The `Cookie` headers to send in turn; none at all where it is missing. */
   readonly headers?: (cookies: Cookies) => readonly string[];
   /** What the page must hold; an answer of 303 where it is missing. */
@@ -107,7 +108,8 @@ const ordinary: readonly Workload[] = [
     label: "logins",
     method: "POST",
     path: "/login",
-    body: "username=user000001",
+    // Of many users, because the program keeps a list of each one's sessions.
+    bodies: (users) => Array.from({ length: users }, (_, user) => `username=${userName(user)}`),
     appliesTo: ({ name, kind, readsOnly }) =>
       kind !== "floor" && name !== "server-bare" && readsOnly !== true,
   },

@@ -132,7 +132,8 @@ async function measureSessions(
 
 /** Every cookie once, over HTTP: read on one server, logged out on another. */
 async function fill(servers: Servers, cookieFile: string, temporaryFolder: string) {
-  const read = { method: "GET", path: "/", cookieFile, connections: 32 } as const;
+  const list = { of: "cookie", file: cookieFile } as const;
+  const read = { method: "GET", path: "/", list, connections: 32 } as const;
   const logout = { ...read, method: "POST", path: "/logout" } as const;
   for (const [child, job] of [
     [servers.bare, read],

@@ -139,9 +139,10 @@ async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map
     if (!workload.appliesTo(entry)) continue;
     if (run.options.isQuick && !isNeeded(workload, entry)) continue;
     const headers = workload.headers?.(cookies) ?? [];
-    await checkAnswer(port, workload, headers[0]);
+    const bodies = workload.bodies?.(run.options.users) ?? [];
+    await checkAnswer(port, workload, headers[0], bodies[0]);
     const file = join(run.temporaryFolder, `${entry.name} ${workload.name}.txt`);
-    jobs.set(workload, await makeJob(workload, headers, run.options.seconds, file));
+    jobs.set(workload, await makeJob(workload, headers, bodies, run.options.seconds, file));
   }
   return jobs;
 }
@@ -173,16 +174,18 @@ async function signInMany(port: number): Promise<string[]> {
 }
 
 async function makeJob(
-  { method, path, body }: Workload,
+  { method, path }: Workload,
   headers: readonly string[],
+  bodies: readonly string[],
   seconds: number,
   file: string,
 ): Promise<Work> {
   const [cookie = ""] = headers;
-  const job: Work = { method, path, seconds, ...(body !== undefined && { body }) };
-  if (headers.length > 1) {
-    await Bun.write(file, `${headers.join("\n")}\n`);
-    return { ...job, cookieFile: file };
+  const job: Work = { method, path, seconds };
+  const lines = bodies.length > 0 ? bodies : headers;
+  if (lines.length > 1) {
+    await Bun.write(file, `${lines.join("\n")}\n`);
+    return { ...job, list: { of: lines === bodies ? "body" : "cookie", file } };
   }
   return cookie === "" ? job : { ...job, cookie };
 }
@@ -190,8 +193,9 @@ async function makeJob(
 /** A fast wrong answer is no result: the first of each workload is looked at. */
 async function checkAnswer(
   port: number,
-  { name, method, path, body, expected }: Workload,
+  { name, method, path, expected }: Workload,
   cookie = "",
+  body?: string,
 ): Promise<void> {
   const headers = new Headers();
   if (cookie !== "") headers.set("cookie", cookie);

@@ -7,11 +7,10 @@ export interface Job {
   readonly port: number;
   readonly method: "GET" | "POST";
   readonly path: string;
-  readonly body?: string;
   /** One `Cookie` header for every request. None where neither this nor a list is given. */
   readonly cookie?: string;
-  /** A file of `Cookie` headers, one a line: each request takes the next. */
-  readonly cookieFile?: string;
+  /** A file of `Cookie` headers, or of bodies, one a line: each request takes the next. */
+  readonly list?: { readonly of: "cookie" | "body"; readonly file: string };
   /** Where in the list to begin, counted on around its end. 0 by default. */
   readonly firstLine?: number;
   /** How long; undefined sends every line of the list once. */

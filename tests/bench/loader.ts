@@ -24,7 +24,7 @@ class Loader {
 
   constructor(job: Job) {
     this.#job = job;
-    this.#list = job.cookieFile === undefined ? undefined : new LineReader(job.cookieFile);
+    this.#list = job.list === undefined ? undefined : new LineReader(job.list.file);
   }
 
   async run(): Promise<LoadResult> {
@@ -83,12 +83,13 @@ class Loader {
   }
 
   #nextRequest(): string | undefined {
-    const { seconds, cookie } = this.#job;
+    const { seconds, cookie, list } = this.#job;
     const isOver = seconds !== undefined && performance.now() - this.#startedAt > seconds * 1000;
     if (isOver) return undefined;
-    if (this.#list === undefined) return this.#format(cookie);
+    if (list === undefined) return this.#format(cookie);
     const line = this.#nextLine();
-    return line === undefined ? undefined : this.#format(line);
+    if (line === undefined) return undefined;
+    return list.of === "cookie" ? this.#format(line) : this.#format(undefined, line);
   }
 
   /** A list that is sent once ends; any other begins again. */
@@ -99,8 +100,8 @@ class Loader {
     return this.#list?.read();
   }
 
-  #format(cookie: string | undefined): string {
-    const { method, path, body } = this.#job;
+  #format(cookie?: string, body?: string): string {
+    const { method, path } = this.#job;
     const lines = [`${method} ${path} HTTP/1.1`, "Host: 127.0.0.1"];
     if (cookie !== undefined) lines.push(`Cookie: ${cookie}`);
     if (method === "POST") lines.push(`Content-Length: ${body?.length ?? 0}`);

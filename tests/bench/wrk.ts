@@ -14,24 +14,22 @@ end
 
 export function wrkScript(job: Job): string {
   const lines = [`wrk.method = ${quote(job.method)}`];
-  if (job.body !== undefined) {
-    lines.push(
-      `wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`,
-      `wrk.body = ${quote(job.body)}`,
-    );
+  if (job.list?.of === "body") {
+    lines.push(`wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"`);
   }
   if (job.cookie !== undefined) lines.push(`wrk.headers["Cookie"] = ${quote(job.cookie)}`);
-  if (job.cookieFile !== undefined) lines.push(listScript(job.cookieFile, job.firstLine ?? 0));
+  if (job.list !== undefined) lines.push(listScript(job.list, job.firstLine ?? 0));
   return lines.join("\n") + "\n" + done;
 }
 
 /** The requests are made ready before the load starts, so that wrk only copies while it measures. */
-function listScript(file: string, firstLine: number): string {
+function listScript({ of, file }: NonNullable<Job["list"]>, firstLine: number): string {
+  const place = of === "cookie" ? `wrk.headers["Cookie"]` : "wrk.body";
   return `
 local ready, index = {}, ${firstLine}
 function init(args)
   for line in io.lines(${quote(file)}) do
-    wrk.headers["Cookie"] = line
+    ${place} = line
     ready[#ready + 1] = wrk.format()
   end
 end
