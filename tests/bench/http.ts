@@ -139,7 +139,8 @@ async function makeJobs(entry: ServerEntry, port: number, run: Run): Promise<Map
     if (!workload.appliesTo(entry)) continue;
     if (run.options.isQuick && !isNeeded(workload, entry)) continue;
     const headers = workload.headers?.(cookies) ?? [];
-    const bodies = workload.bodies?.(run.options.users) ?? [];
+    const users = entry.kind === "peer" ? peerUsers : run.options.users;
+    const bodies = workload.bodies?.(users) ?? [];
     await checkAnswer(port, workload, headers[0], bodies[0]);
     const file = join(run.temporaryFolder, `${entry.name} ${workload.name}.txt`);
     jobs.set(workload, await makeJob(workload, headers, bodies, run.options.seconds, file));
@@ -164,7 +165,10 @@ async function collectCookies(
   return { one, stale, minted: minted ?? [] };
 }
 
-/** A peer that keeps no token in a cache needs fewer users: every read of it is as cold. */
+/**
+ * A peer needs fewer users: it keeps no token in a cache, so that every read of it is as cold, and no list
+ * of a user's sessions. better-auth looks each user up in a list of all of them.
+ */
 const peerUsers = 64;
 
 async function signInMany(port: number): Promise<string[]> {
