@@ -261,6 +261,18 @@ describe("handlers inside one another", () => {
     expect(await look(cookieOf(responses[1] ?? new Response()))).toEqual({ count: 2 });
   });
 
+  test("one after the other, where the first only reads, too", async () => {
+    const { sessions, look } = createApp();
+    const read = sessions.handler((_, session) => new Response(`${session.size}`));
+    const write = sessions.handler((_, session) => {
+      session.set("count", 1);
+      return new Response();
+    });
+    const request = requestWith();
+    expect(read(request)).toBeInstanceOf(Response);
+    expect(await look(cookieOf(await write(request)))).toEqual({ count: 1 });
+  });
+
   test("and one that failed opens anew the next time", async () => {
     const { sessions, look } = createApp();
     let isFirst = true;
