@@ -12,7 +12,7 @@ export function GET(request: Request, session: Session<Data>, context: Context):
     : answers.document(memberDocument(username, request, session, context));
 }
 
-/** By the application's paths: it never changes. */
+/** What visitors get, by the application's paths: nothing else changes it. */
 const visitorDocuments = new WeakMap<Paths, string>();
 
 function visitorDocument(paths: Paths): string {

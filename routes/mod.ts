@@ -77,7 +77,7 @@ export interface Peers {
 
 /** The whole application. */
 export interface App {
-  /** What answers each page, by path and method: for Bun's router, which finds it faster than `fetch`. */
+  /** What answers each page, by path and method: Bun's router finds it faster than `fetch`. */
   readonly routes: Readonly<Record<string, Readonly<Record<string, Answer>>>>;
   /** Answers any request, with a page that says nothing about us where that fails. */
   readonly fetch: Answer;
@@ -116,7 +116,7 @@ export function createApp(options: AppOptions): App {
     note: log.note,
   };
   let keys: string | undefined;
-  /** The last `Host` that was good: to check one costs as much as to read a session. */
+  /** The last `Host` that was good. Comparing with it is faster than parsing the URL. */
   let lastHost: string | null = null;
   const table: ReadonlyMap<string, Row> = new Map([
     [PATHS.start, rowOf(index)],
@@ -191,11 +191,12 @@ export function createApp(options: AppOptions): App {
     return clientAddress(peer, request.headers.get("x-forwarded-for"), trustedProxies);
   }
 
-  /** Answers a request whose page Bun's router found. */
+  /** Answers a request whose page the router found. */
   function answerFound(request: Request, peers: Peers, page: Answer): MaybePromise<Response> {
     return refuseNewHost(request) ?? refuseOrigin(request) ?? page(request, peers);
   }
 
+  /** Answers any other request. The router misses some spellings of a path, such as `/./login`. */
   function answerAny(request: Request, peers: Peers): MaybePromise<Response> {
     const refusal = refuseHost(request);
     if (refusal !== undefined) return refusal;
@@ -206,7 +207,7 @@ export function createApp(options: AppOptions): App {
     return refuseOrigin(request) ?? page(request, peers);
   }
 
-  /** The router takes only paths, so that the URL is good if its host is. */
+  /** Bun makes the URL from `Host` and a path that its router knows, so it is good if the host is. */
   function refuseNewHost(request: Request): Response | undefined {
     const host = request.headers.get("host");
     if (host !== null && host === lastHost) return undefined;

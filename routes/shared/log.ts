@@ -80,7 +80,7 @@ export function createLog(format: "text" | "json", write: (line: string) => void
           if (response instanceof Promise) {
             return finishLate(notes, response, fields(...parameters));
           }
-          // As for most requests.
+          // Most requests note nothing.
           if (notes.list.length === 0) notes.isWritten = true;
           else finish(notes, response.status, fields(...parameters));
           return response;
